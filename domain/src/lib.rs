@@ -1,0 +1,23 @@
+//! The pure rules of SBH fleet: identifiers, verdicts, coverage arithmetic, canonical text, roles
+//! and the audit chain.
+//!
+//! Nothing in this crate is async, reads a clock, draws a random number or touches the outside
+//! world, so that workflow code may use all of it and every rule can be tested as a function.
+
+pub mod audit;
+pub mod canonical;
+pub mod coverage;
+pub mod debounce;
+pub mod digest;
+pub mod id;
+pub mod invariant;
+pub mod role;
+pub mod verdict;
+
+pub use coverage::VerdictCounts;
+pub use debounce::Debounce;
+pub use digest::Digest;
+pub use id::{ConnectionId, DocumentId, InboxId, RepositoryId, SyncId, TenantId};
+pub use invariant::Form;
+pub use role::{Permission, Role};
+pub use verdict::Verdict;
