@@ -1,1 +1,14 @@
-//! 
+//! The proof engine: spec documents in, verdicts out. It needs a `z3` binary and nothing else: no
+//! server, no database, no workflow engine.
+//!
+//! Specs are untrusted input. [`document`] finds their invariant blocks, [`invariant`] reads them
+//! with our own parser against an allow-list, and [`pool`] sends to the prover only what our own
+//! printer writes.
+
+pub mod document;
+pub mod invariant;
+pub mod pool;
+
+pub use document::{Block, BlockError, Document, Kind, parse};
+pub use invariant::Invariant;
+pub use pool::{Assignment, Counterexample, Limits, Outcome, Pool, PoolConfig, PoolError, PoolStats};
