@@ -1,1 +1,10 @@
-//! 
+//! The durable concerns of SBH fleet: for each a contract (`contract.rs`: queue, ids, wire names,
+//! inputs and outputs, activity declarations) and the workflow itself (`workflow.rs`).
+//!
+//! Wire names (workflow types, activity, signal, query and update names, queues, ids, search
+//! attributes, JSON fields) are frozen: histories of running workflows hold them. Never rename one.
+
+pub mod head_poll;
+pub mod repo_sync;
+pub mod search_attributes;
+pub mod spec_drift;

@@ -1,0 +1,2 @@
+//! The payload codec: everything that Temporal stores is encrypted, and plain payloads stay
+//! readable.

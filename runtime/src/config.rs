@@ -1,0 +1,314 @@
+//! The one configuration of all programs: built-in defaults, then the file that `SBH_CONFIG`
+//! names (TOML), then variables `SBH_<SECTION>_<FIELD>`, for example `SBH_STARTER_LISTEN`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use sbh_domain::Debounce;
+use serde::Deserialize;
+
+/// The configuration of the workers and the starter.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// PostgreSQL.
+    pub database: DatabaseConfig,
+    /// Temporal.
+    pub temporal: TemporalConfig,
+    /// Valkey.
+    pub valkey: ValkeyConfig,
+    /// The HTTP server.
+    pub starter: StarterConfig,
+    /// Who may call the API.
+    pub auth: AuthConfig,
+    /// Keys for payloads in Temporal and for secrets at rest.
+    pub keyring: KeyringConfig,
+    /// The workers.
+    pub workers: WorkersConfig,
+    /// Git mirrors.
+    pub git: GitConfig,
+    /// Collecting bursts of notices: quiet and maximum time in milliseconds.
+    pub debounce: Debounce,
+    /// The prover.
+    pub prover: ProverConfig,
+    /// Logs.
+    pub telemetry: TelemetryConfig,
+}
+
+/// PostgreSQL.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// Address as `sbh_app`: `postgres://sbh_app:…@host:port/database`.
+    pub app_url: String,
+    /// Address as `sbh_dispatch`.
+    pub dispatch_url: String,
+    /// Connections at most.
+    pub max_connections: u32,
+}
+
+/// Temporal.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TemporalConfig {
+    /// Address of the frontend, `http://host:port`.
+    pub address: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Address of the Web UI, for links.
+    pub ui_url: String,
+}
+
+/// Valkey, which holds nothing that cannot be lost.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ValkeyConfig {
+    /// `redis://host:port`.
+    pub url: String,
+}
+
+/// The HTTP server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StarterConfig {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// The address under which others reach it, for links.
+    pub public_url: String,
+    /// Open inbox rows above which new notices are answered 503 with `Retry-After`.
+    pub max_open_notices: i64,
+    /// Seconds after which something open is signalled again.
+    pub reconcile_after_s: u64,
+    /// Failed attempts after which a notice is parked.
+    pub max_attempts: i32,
+    /// Seconds that open requests get at shutdown.
+    pub drain_s: u64,
+}
+
+/// Who may call the API.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Issuer that tokens must name.
+    pub issuer: String,
+    /// Audience that tokens must name.
+    pub audience: String,
+    /// File with the HS256 keys: JSON `{"keys":[{"kid":"…","secret":"<base64>"}]}`.
+    pub hs256_keys_file: Option<PathBuf>,
+    /// Address of a JWKS document for RS256 and ES256.
+    pub jwks_url: Option<String>,
+    /// Token of the codec server's address for the Web UI (`/codec/{token}/decode`).
+    pub codec_token_file: Option<PathBuf>,
+}
+
+/// Keys for payloads in Temporal and for secrets at rest.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeyringConfig {
+    /// File with the AES-256-GCM keys; made with one key when it is absent.
+    pub file: PathBuf,
+}
+
+/// The workers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkersConfig {
+    /// Address of `/healthz`, `/readyz` and `/metrics`.
+    pub listen: SocketAddr,
+    /// Proof activities at once.
+    pub max_proofs: usize,
+    /// Synchronisations at once.
+    pub max_syncs: usize,
+    /// Seconds without a change after which an entity's workflow completes.
+    pub idle_s: u64,
+    /// Seconds that running activities get at shutdown.
+    pub drain_s: u64,
+}
+
+/// Git mirrors.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GitConfig {
+    /// Folder of the mirrors.
+    pub mirrors: PathBuf,
+    /// Folders below which `file` addresses are allowed. None by default.
+    pub file_roots: Vec<PathBuf>,
+    /// Addresses and ranges (CIDR) beyond the public ones that remotes may have. None by default.
+    pub allow_addresses: Vec<String>,
+    /// Megabytes that one mirror may take.
+    pub mirror_quota_mb: u64,
+    /// Bytes of a document at most.
+    pub max_document_bytes: u64,
+    /// Seconds for one fetch at most.
+    pub fetch_timeout_s: u64,
+    /// Seconds between two comparisons of a remote's head with its baseline.
+    pub poll_s: u64,
+}
+
+/// The prover.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProverConfig {
+    /// The `z3` binary.
+    pub z3: PathBuf,
+    /// Solver processes at once.
+    pub processes: usize,
+    /// Milliseconds for one invariant.
+    pub time_ms: u64,
+    /// Megabytes for one solver process.
+    pub memory_mb: u64,
+    /// Z3's deterministic resource limit for one query.
+    pub rlimit: u64,
+}
+
+/// Logs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// What to log, in `tracing`'s filter language.
+    pub filter: String,
+    /// `json` or `text`.
+    pub format: LogFormat,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {path}: {reason}")]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A field has a wrong value.
+    #[error("{field} is not usable: {reason}")]
+    Field {
+        /// The field as it was given: `starter.listen`, or `SBH_STARTER_LISTEN`.
+        field: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Config {
+    /// Reads the configuration of this process.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the file or the field.
+    pub fn load() -> Result<Self, ConfigError> {
+        todo!()
+    }
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            app_url: "postgres://sbh_app@127.0.0.1:5432/sbh".into(),
+            dispatch_url: "postgres://sbh_dispatch@127.0.0.1:5432/sbh".into(),
+            max_connections: 16,
+        }
+    }
+}
+
+impl Default for TemporalConfig {
+    fn default() -> Self {
+        Self {
+            address: "http://127.0.0.1:7233".into(),
+            namespace: "sbh".into(),
+            ui_url: "http://127.0.0.1:8233".into(),
+        }
+    }
+}
+
+impl Default for ValkeyConfig {
+    fn default() -> Self {
+        Self { url: "redis://127.0.0.1:6379".into() }
+    }
+}
+
+impl Default for StarterConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: "http://127.0.0.1:8080".into(),
+            max_open_notices: 100_000,
+            reconcile_after_s: 30,
+            max_attempts: 10,
+            drain_s: 10,
+        }
+    }
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            issuer: "sbh".into(),
+            audience: "sbh-api".into(),
+            hs256_keys_file: None,
+            jwks_url: None,
+            codec_token_file: None,
+        }
+    }
+}
+
+impl Default for KeyringConfig {
+    fn default() -> Self {
+        Self { file: ".sbh/keys/keyring.json".into() }
+    }
+}
+
+impl Default for WorkersConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            max_proofs: 16,
+            max_syncs: 8,
+            idle_s: 600,
+            drain_s: 20,
+        }
+    }
+}
+
+impl Default for GitConfig {
+    fn default() -> Self {
+        Self {
+            mirrors: ".sbh/mirrors".into(),
+            file_roots: Vec::new(),
+            allow_addresses: Vec::new(),
+            mirror_quota_mb: 4_096,
+            max_document_bytes: 1 << 20,
+            fetch_timeout_s: 600,
+            poll_s: 60,
+        }
+    }
+}
+
+impl Default for ProverConfig {
+    fn default() -> Self {
+        Self {
+            z3: "z3".into(),
+            processes: 2,
+            time_ms: 10_000,
+            memory_mb: 512,
+            rlimit: 200_000_000,
+        }
+    }
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self { filter: "info".into(), format: LogFormat::Text }
+    }
+}

@@ -1,0 +1,13 @@
+//! Search attributes of every run, all of type keyword. Frozen names.
+
+/// The tenant.
+pub const TENANT: &str = "SbhTenant";
+/// The concern, for example `spec_drift`.
+pub const CONCERN: &str = "SbhConcern";
+/// The worst verdict of the run's document, or `no_invariants`.
+pub const VERDICT: &str = "SbhVerdict";
+/// The repository's name.
+pub const REPOSITORY: &str = "SbhRepository";
+
+/// All of them, for registration.
+pub const ALL: [&str; 4] = [TENANT, CONCERN, VERDICT, REPOSITORY];
