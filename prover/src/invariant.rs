@@ -2,11 +2,35 @@
 
 use sbh_domain::{Digest, Form};
 
+use crate::document::BlockError;
+use crate::script::{self, CLAIM, Role, Symbols};
+use crate::sexp;
+
+/// The longest block, in bytes.
+const MAX_BLOCK: usize = 256 * 1024;
+
 /// A well-formed, allowed invariant. Only the parser makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invariant {
     form: Form,
     statement: String,
+    /// Everything but the goal.
+    pub(crate) prelude: Vec<Command>,
+    /// What is to contradict the prelude: the negated claim.
+    pub(crate) goal: Vec<Command>,
+    /// Whether the prelude asserts anything. If not, it cannot contradict itself.
+    pub(crate) assumes: bool,
+    /// The block's own constants and functions, which a counterexample gives values to.
+    pub(crate) symbols: Vec<String>,
+}
+
+/// One command as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Command {
+    /// Its line in the author's file.
+    pub(crate) line: u32,
+    /// What our printer wrote.
+    pub(crate) text: String,
 }
 
 impl Invariant {
@@ -23,5 +47,135 @@ impl Invariant {
     /// The digest of the statement: it changes with every token and with nothing else.
     pub fn statement_hash(&self) -> Digest {
         Digest::of(&self.statement)
+    }
+
+    /// Reads one block's text, which begins at `line` of the author's file.
+    ///
+    /// # Errors
+    /// [`BlockError`] with the line and what to do, for text that is malformed or not allowed.
+    pub fn parse(text: &str, line: u32) -> Result<Self, BlockError> {
+        if text.len() > MAX_BLOCK {
+            let message = format!("the block is longer than {} KB; split it", MAX_BLOCK / 1024);
+            return Err(BlockError { line, message });
+        }
+        let mut symbols = Symbols::default();
+        let mut commands = Vec::new();
+        for command in sexp::read(text, line)? {
+            if let Some(role) = script::check(&command, &mut symbols)? {
+                let text = sexp::print(&command);
+                commands.push((
+                    role,
+                    Command {
+                        line: command.line,
+                        text,
+                    },
+                ));
+            }
+        }
+        Self::assemble(commands, symbols.free, line)
+    }
+
+    fn assemble(
+        mut commands: Vec<(Role, Command)>,
+        symbols: Vec<String>,
+        line: u32,
+    ) -> Result<Self, BlockError> {
+        let statement: String = commands
+            .iter()
+            .flat_map(|(_, command)| [command.text.as_str(), "\n"])
+            .collect();
+        let error = |line, message: &str| {
+            Err(BlockError {
+                line,
+                message: message.to_owned(),
+            })
+        };
+        let Some((last, end)) = commands.pop() else {
+            return error(line, "the block is empty; state the claim");
+        };
+        let early = commands
+            .iter()
+            .find(|(role, _)| matches!(role, Role::Claim | Role::CheckSat));
+        match (early, last) {
+            (Some((Role::CheckSat, _)), Role::CheckSat) => {
+                return error(
+                    end.line,
+                    "a second (check-sat); give each claim a block of its own",
+                );
+            }
+            (Some((Role::CheckSat, command)), _) => {
+                return error(command.line, "(check-sat) must come last");
+            }
+            (Some((_, command)), Role::CheckSat) => {
+                return error(
+                    command.line,
+                    "a block either defines invariant or ends in (check-sat), not both; drop the \
+                     (check-sat) or rename the function",
+                );
+            }
+            (Some((_, command)), _) => {
+                return error(
+                    command.line,
+                    "the definition of invariant must come last; move assertions before it",
+                );
+            }
+            (None, Role::Claim) => {
+                let negation = Command {
+                    line: end.line,
+                    text: format!("(assert (not {CLAIM}))"),
+                };
+                return Ok(Self::new(
+                    Form::Claim,
+                    statement,
+                    commands,
+                    vec![end, negation],
+                    symbols,
+                ));
+            }
+            (None, Role::CheckSat) => {}
+            (None, _) => {
+                return error(
+                    end.line,
+                    "the block states no claim; end it with (define-fun invariant () Bool …), or \
+                     assert the negated claim and end with (check-sat)",
+                );
+            }
+        }
+        let Some(last) = commands
+            .iter()
+            .rposition(|(role, _)| *role == Role::Assertion)
+        else {
+            return error(
+                end.line,
+                "nothing is asserted; the last assertion is the negated claim",
+            );
+        };
+        let (_, goal) = commands.remove(last);
+        Ok(Self::new(
+            Form::Refutation,
+            statement,
+            commands,
+            vec![goal],
+            symbols,
+        ))
+    }
+
+    fn new(
+        form: Form,
+        statement: String,
+        prelude: Vec<(Role, Command)>,
+        goal: Vec<Command>,
+        symbols: Vec<String>,
+    ) -> Self {
+        let assumes = prelude.iter().any(|(role, _)| *role == Role::Assertion);
+        let prelude = prelude.into_iter().map(|(_, command)| command).collect();
+        Self {
+            form,
+            statement,
+            prelude,
+            goal,
+            assumes,
+            symbols,
+        }
     }
 }

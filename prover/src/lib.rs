@@ -6,9 +6,19 @@
 //! printer writes.
 
 pub mod document;
+mod heading;
 pub mod invariant;
+mod lexer;
+mod markdown;
 pub mod pool;
+mod script;
+mod section;
+mod sexp;
+mod symbols;
+mod term;
 
 pub use document::{Block, BlockError, Document, Kind, parse};
 pub use invariant::Invariant;
-pub use pool::{Assignment, Counterexample, Limits, Outcome, Pool, PoolConfig, PoolError, PoolStats};
+pub use pool::{
+    Assignment, Counterexample, Limits, Outcome, Pool, PoolConfig, PoolError, PoolStats,
+};

@@ -35,7 +35,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { time: Duration::from_secs(10), memory_mb: 512, rlimit: 100_000_000, seed: 0 }
+        Self {
+            time: Duration::from_secs(10),
+            memory_mb: 512,
+            rlimit: 100_000_000,
+            seed: 0,
+        }
     }
 }
 
