@@ -1,6 +1,11 @@
 //! The one configuration of all programs: built-in defaults, then the file that `SBH_CONFIG`
 //! names (TOML), then variables `SBH_<SECTION>_<FIELD>`, for example `SBH_STARTER_LISTEN`.
 
+mod check;
+mod defaults;
+mod load;
+
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -9,6 +14,7 @@ use serde::Deserialize;
 
 /// The configuration of the workers and the starter.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// PostgreSQL.
@@ -28,6 +34,7 @@ pub struct Config {
     /// Git mirrors.
     pub git: GitConfig,
     /// Collecting bursts of notices: quiet and maximum time in milliseconds.
+    #[serde(deserialize_with = "load::debounce")]
     pub debounce: Debounce,
     /// The prover.
     pub prover: ProverConfig,
@@ -36,7 +43,8 @@ pub struct Config {
 }
 
 /// PostgreSQL.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
     /// Address as `sbh_app`: `postgres://sbh_app:…@host:port/database`.
@@ -49,6 +57,7 @@ pub struct DatabaseConfig {
 
 /// Temporal.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
 pub struct TemporalConfig {
     /// Address of the frontend, `http://host:port`.
@@ -60,7 +69,8 @@ pub struct TemporalConfig {
 }
 
 /// Valkey, which holds nothing that cannot be lost.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
 pub struct ValkeyConfig {
     /// `redis://host:port`.
@@ -69,6 +79,7 @@ pub struct ValkeyConfig {
 
 /// The HTTP server.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
 pub struct StarterConfig {
     /// Address to listen on.
@@ -87,6 +98,7 @@ pub struct StarterConfig {
 
 /// Who may call the API.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthConfig {
     /// Issuer that tokens must name.
@@ -103,6 +115,7 @@ pub struct AuthConfig {
 
 /// Keys for payloads in Temporal and for secrets at rest.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
 pub struct KeyringConfig {
     /// File with the AES-256-GCM keys; made with one key when it is absent.
@@ -111,6 +124,7 @@ pub struct KeyringConfig {
 
 /// The workers.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
 pub struct WorkersConfig {
     /// Address of `/healthz`, `/readyz` and `/metrics`.
@@ -127,6 +141,7 @@ pub struct WorkersConfig {
 
 /// Git mirrors.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
 pub struct GitConfig {
     /// Folder of the mirrors.
@@ -147,6 +162,7 @@ pub struct GitConfig {
 
 /// The prover.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
 pub struct ProverConfig {
     /// The `z3` binary.
@@ -163,6 +179,7 @@ pub struct ProverConfig {
 
 /// Logs.
 #[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetryConfig {
     /// What to log, in `tracing`'s filter language.
@@ -173,6 +190,7 @@ pub struct TelemetryConfig {
 
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// One JSON object a line.
@@ -202,113 +220,20 @@ pub enum ConfigError {
     },
 }
 
-impl Config {
-    /// Reads the configuration of this process.
-    ///
-    /// # Errors
-    /// [`ConfigError`] names the file or the field.
-    pub fn load() -> Result<Self, ConfigError> {
-        todo!()
+// Addresses hold passwords, so these two are never printed whole.
+impl fmt::Debug for DatabaseConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatabaseConfig")
+            .field("max_connections", &self.max_connections)
+            .finish_non_exhaustive()
     }
 }
 
-impl Default for DatabaseConfig {
-    fn default() -> Self {
-        Self {
-            app_url: "postgres://sbh_app@127.0.0.1:5432/sbh".into(),
-            dispatch_url: "postgres://sbh_dispatch@127.0.0.1:5432/sbh".into(),
-            max_connections: 16,
-        }
+impl fmt::Debug for ValkeyConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ValkeyConfig").finish_non_exhaustive()
     }
 }
 
-impl Default for TemporalConfig {
-    fn default() -> Self {
-        Self {
-            address: "http://127.0.0.1:7233".into(),
-            namespace: "sbh".into(),
-            ui_url: "http://127.0.0.1:8233".into(),
-        }
-    }
-}
-
-impl Default for ValkeyConfig {
-    fn default() -> Self {
-        Self { url: "redis://127.0.0.1:6379".into() }
-    }
-}
-
-impl Default for StarterConfig {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            public_url: "http://127.0.0.1:8080".into(),
-            max_open_notices: 100_000,
-            reconcile_after_s: 30,
-            max_attempts: 10,
-            drain_s: 10,
-        }
-    }
-}
-
-impl Default for AuthConfig {
-    fn default() -> Self {
-        Self {
-            issuer: "sbh".into(),
-            audience: "sbh-api".into(),
-            hs256_keys_file: None,
-            jwks_url: None,
-            codec_token_file: None,
-        }
-    }
-}
-
-impl Default for KeyringConfig {
-    fn default() -> Self {
-        Self { file: ".sbh/keys/keyring.json".into() }
-    }
-}
-
-impl Default for WorkersConfig {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
-            max_proofs: 16,
-            max_syncs: 8,
-            idle_s: 600,
-            drain_s: 20,
-        }
-    }
-}
-
-impl Default for GitConfig {
-    fn default() -> Self {
-        Self {
-            mirrors: ".sbh/mirrors".into(),
-            file_roots: Vec::new(),
-            allow_addresses: Vec::new(),
-            mirror_quota_mb: 4_096,
-            max_document_bytes: 1 << 20,
-            fetch_timeout_s: 600,
-            poll_s: 60,
-        }
-    }
-}
-
-impl Default for ProverConfig {
-    fn default() -> Self {
-        Self {
-            z3: "z3".into(),
-            processes: 2,
-            time_ms: 10_000,
-            memory_mb: 512,
-            rlimit: 200_000_000,
-        }
-    }
-}
-
-impl Default for TelemetryConfig {
-    fn default() -> Self {
-        Self { filter: "info".into(), format: LogFormat::Text }
-    }
-}
+#[cfg(test)]
+mod tests;

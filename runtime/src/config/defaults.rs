@@ -1,0 +1,113 @@
+//! The built-in defaults.
+
+use std::net::SocketAddr;
+
+use super::*;
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            app_url: "postgres://sbh_app@127.0.0.1:5432/sbh".into(),
+            dispatch_url: "postgres://sbh_dispatch@127.0.0.1:5432/sbh".into(),
+            max_connections: 16,
+        }
+    }
+}
+
+impl Default for TemporalConfig {
+    fn default() -> Self {
+        Self {
+            address: "http://127.0.0.1:7233".into(),
+            namespace: "sbh".into(),
+            ui_url: "http://127.0.0.1:8233".into(),
+        }
+    }
+}
+
+impl Default for ValkeyConfig {
+    fn default() -> Self {
+        Self {
+            url: "redis://127.0.0.1:6379".into(),
+        }
+    }
+}
+
+impl Default for StarterConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: "http://127.0.0.1:8080".into(),
+            max_open_notices: 100_000,
+            reconcile_after_s: 30,
+            max_attempts: 10,
+            drain_s: 10,
+        }
+    }
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            issuer: "sbh".into(),
+            audience: "sbh-api".into(),
+            hs256_keys_file: None,
+            jwks_url: None,
+            codec_token_file: None,
+        }
+    }
+}
+
+impl Default for KeyringConfig {
+    fn default() -> Self {
+        Self {
+            file: ".sbh/keys/keyring.json".into(),
+        }
+    }
+}
+
+impl Default for WorkersConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
+            max_proofs: 16,
+            max_syncs: 8,
+            idle_s: 600,
+            drain_s: 20,
+        }
+    }
+}
+
+impl Default for GitConfig {
+    fn default() -> Self {
+        Self {
+            mirrors: ".sbh/mirrors".into(),
+            file_roots: Vec::new(),
+            allow_addresses: Vec::new(),
+            mirror_quota_mb: 4_096,
+            max_document_bytes: 1 << 20,
+            fetch_timeout_s: 600,
+            poll_s: 60,
+        }
+    }
+}
+
+impl Default for ProverConfig {
+    fn default() -> Self {
+        Self {
+            z3: "z3".into(),
+            processes: 2,
+            time_ms: 10_000,
+            memory_mb: 512,
+            rlimit: 200_000_000,
+        }
+    }
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self {
+            filter: "info".into(),
+            format: LogFormat::Text,
+        }
+    }
+}
