@@ -64,8 +64,20 @@ impl Sexp {
     }
 }
 
+/// How deep the prover's own answers may nest: an array's value nests with its entries.
+const MAX_ANSWER_DEPTH: usize = 1_000;
+
 /// Reads all s-expressions of a text that begins at `line` of the author's file.
 pub(crate) fn read(text: &str, line: u32) -> Result<Vec<Sexp>, BlockError> {
+    read_to_depth(text, line, MAX_DEPTH)
+}
+
+/// Reads a prover's answer.
+pub(crate) fn read_deep(text: &str) -> Result<Vec<Sexp>, BlockError> {
+    read_to_depth(text, 1, MAX_ANSWER_DEPTH)
+}
+
+fn read_to_depth(text: &str, line: u32, depth: usize) -> Result<Vec<Sexp>, BlockError> {
     let mut lexer = Lexer::new(text, line);
     // The lists that are open, outermost first, with the line of their parenthesis.
     let mut open: Vec<(u32, Vec<Sexp>)> = Vec::new();
@@ -74,9 +86,9 @@ pub(crate) fn read(text: &str, line: u32) -> Result<Vec<Sexp>, BlockError> {
         let line = lexer.line();
         let error = |message: String| Err(BlockError { line, message });
         let item = match token {
-            Token::Open if open.len() == MAX_DEPTH => {
+            Token::Open if open.len() == depth => {
                 return error(format!(
-                    "parentheses nest deeper than {MAX_DEPTH}; use define-fun"
+                    "parentheses nest deeper than {depth}; use define-fun"
                 ));
             }
             Token::Open => {
