@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-/// A histogram of latencies with three significant digits.
+/// A histogram of latencies with two significant digits, up to a minute.
 #[derive(Debug)]
 pub struct Latencies(Histogram<u64>);
 
 impl Latencies {
     /// An empty histogram.
     pub fn new() -> anyhow::Result<Self> {
-        Ok(Self(Histogram::new(3)?))
+        Ok(Self(Histogram::new_with_max(60_000_000, 2)?))
     }
 
     /// Adds one latency.

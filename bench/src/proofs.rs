@@ -43,6 +43,13 @@ pub async fn run(z3: PathBuf, valkey_url: &str, count: usize) -> anyhow::Result<
     ])
 }
 
+/// How long the pool alone takes for as many distinct invariants.
+pub async fn alone(z3: &Path, count: i64) -> anyhow::Result<Duration> {
+    let invariants = parse(usize::try_from(count)?)?;
+    let config = PoolConfig { z3: z3.to_owned(), size: AT_ONCE, limits: Limits::default() };
+    prove_all(&Pool::start(config).await?, &invariants).await
+}
+
 fn parse(count: usize) -> anyhow::Result<Vec<Invariant>> {
     let text: String =
         (0..count).map(|i| specs::invariant(&format!("P-{i}"), i as u64) + "\n").collect();
