@@ -1,0 +1,37 @@
+//! Which address takes what. The OpenAPI document has all of it; this is the table for readers.
+//!
+//! Every list takes `cursor` and `limit` ([`crate::page::PageQuery`]) and answers
+//! [`crate::Page`]. Every error is a [`crate::Problem`]. Every mutating call takes `Idempotency-Key`.
+//!
+//! | request | body | answer | role |
+//! |---|---|---|---|
+//! | `GET /api/connections` | – | `Page<Connection>` | viewer |
+//! | `POST /api/connections` | `NewConnection` | 201 `ConnectionMade` | maintainer |
+//! | `POST /api/connections/{id}/rotate` | `Rotate` | `Rotated` | maintainer |
+//! | `GET /api/repositories?removed` | – | `Page<Repository>` | viewer |
+//! | `POST /api/repositories` | `NewRepository` | 201 `Repository` | editor |
+//! | `GET /api/repositories/{id}` | – | `Repository` | viewer |
+//! | `DELETE /api/repositories/{id}` | – | `Repository` | editor |
+//! | `POST /api/repositories/{id}/restore` | – | `Repository` | editor |
+//! | `POST /api/repositories/{id}/sync` | – | 202 `Acknowledged` | reviewer |
+//! | `GET /api/repositories/{id}/status` | – | `RepositoryStatus` | viewer |
+//! | `GET /api/repositories/{id}/specs` | – | `Page<Document>` | viewer |
+//! | `GET /api/specs?repository={id}` | – | `Page<Document>` | viewer |
+//! | `GET /api/specs/{document}` | – | `DocumentWithInvariants` | viewer |
+//! | `GET /api/specs/{document}/invariants` | – | `Page<Invariant>` | viewer |
+//! | `GET /api/specs/{document}/status` | – | `DocumentStatus` | viewer |
+//! | `POST /api/specs/{document}/reprove` | `Reprove` | 200 or 202 `ReproveAnswer` | reviewer |
+//! | `GET /api/inbox?state` | – | `Page<InboxRow>` | viewer |
+//! | `GET /api/inbox/{id}` | – | `InboxRow` | viewer |
+//! | `POST /api/inbox/{id}/retry` | – | `InboxRow` | editor |
+//! | `GET /api/coverage` | – | `Coverage` | viewer |
+//! | `GET /api/coverage/repository/{id or name}` | – | `RepositoryCoverage` | viewer |
+//! | `GET /api/audit` | – | `Page<AuditEntry>` | owner |
+//! | `GET /api/audit/verify` | – | `AuditVerification` | owner |
+//! | `POST /webhooks/github/{connection}` | GitHub's | 202 `Acknowledged` | signature |
+//! | `POST /codec/{token}/decode`, `…/encode` | `CodecPayloads` | `CodecPayloads` | codec token |
+//! | `POST /codec/decode` | `CodecPayloads` | `CodecPayloads` | owner |
+//! | `GET /healthz`, `/readyz`, `/metrics`, `/openapi.json`, `/docs`, `/problems/{slug}` | – | – | none |
+
+/// The header that makes a repeated mutating call safe.
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
