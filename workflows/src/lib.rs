@@ -4,7 +4,9 @@
 //! Wire names (workflow types, activity, signal, query and update names, queues, ids, search
 //! attributes, JSON fields) are frozen: histories of running workflows hold them. Never rename one.
 
+mod entity;
 pub mod head_poll;
+mod patience;
 pub mod repo_sync;
 pub mod search_attributes;
 pub mod spec_drift;

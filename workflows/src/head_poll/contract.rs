@@ -41,3 +41,8 @@ impl HeadPollActivities {
         unimplemented!()
     }
 }
+
+/// The activity as a type, for `#[activity(definition = …)]`.
+pub mod definitions {
+    pub use super::head_poll_activities::CompareHeads;
+}

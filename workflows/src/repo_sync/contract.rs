@@ -122,3 +122,8 @@ impl RepoSyncActivities {
         unimplemented!()
     }
 }
+
+/// The activities as types, for `#[activity(definition = …)]`.
+pub mod definitions {
+    pub use super::repo_sync_activities::{Announce, Sync};
+}

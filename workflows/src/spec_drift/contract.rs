@@ -175,3 +175,8 @@ impl SpecDriftActivities {
         unimplemented!()
     }
 }
+
+/// The activities as types, for `#[activity(definition = …)]`.
+pub mod definitions {
+    pub use super::spec_drift_activities::{Prove, Record};
+}
