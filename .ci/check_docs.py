@@ -11,6 +11,8 @@ LINK = re.compile(r"\]\(([^)#\s]+)(#[^)\s]*)?\)")
 CODE = re.compile(r"`([^`\n]+)`")
 FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 PATH = re.compile(r"[\w.-]+(/[\w.-]+)+/?")
+# The made-up concern of docs/ADD_A_CONCERN.md, and the real one that its paths are tried with.
+EXAMPLE = ("tide", "repo_sync")
 SETTING = re.compile(r"SBH_[A-Z0-9]+_[A-Z0-9_]+")
 
 
@@ -22,6 +24,7 @@ def links(text):
 def paths(text, top_level):
     """The paths below one of the repository's top-level folders that stand in code spans."""
     spans = CODE.findall(FENCE.sub("", text))
+    spans = [s.replace(*EXAMPLE) for s in spans]
     return [s for s in spans if PATH.fullmatch(s) and s.split("/")[0] in top_level]
 
 
