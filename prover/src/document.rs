@@ -74,13 +74,8 @@ pub struct BlockError {
 /// read: nothing is left out silently.
 pub fn parse(kind: Kind, canonical_text: &str) -> Document {
     if canonical_text.len() > MAX_DOCUMENT {
-        let message = format!(
-            "the document is longer than {} MB; split it",
-            MAX_DOCUMENT >> 20
-        );
-        return Document {
-            invariants: vec![Block::unreadable(1, message)],
-        };
+        let message = format!("the document is longer than {} MB; split it", MAX_DOCUMENT >> 20);
+        return Document { invariants: vec![Block::unreadable(1, message)] };
     }
     let mut invariants = Vec::new();
     match kind {
@@ -125,24 +120,16 @@ fn read_sections(text: &str, line: u32, invariants: &mut Vec<Block>) {
 fn refuse_duplicates(invariants: &mut [Block]) {
     let mut lines: HashMap<String, Vec<u32>> = HashMap::new();
     for block in invariants.iter() {
-        lines
-            .entry(block.name.clone())
-            .or_default()
-            .push(block.line);
+        lines.entry(block.name.clone()).or_default().push(block.line);
     }
     for block in invariants.iter_mut() {
         let Some([first, second, ..]) = lines.get(&block.name).map(Vec::as_slice) else {
             continue;
         };
         let other = if *first == block.line { second } else { first };
-        let message = format!(
-            "the name {} is used in line {other} too; give each its own",
-            block.name
-        );
-        block.parsed = Err(BlockError {
-            line: block.line,
-            message,
-        });
+        let message =
+            format!("the name {} is used in line {other} too; give each its own", block.name);
+        block.parsed = Err(BlockError { line: block.line, message });
     }
 }
 
@@ -163,21 +150,12 @@ impl Block {
     }
 
     fn too_many(line: u32) -> Self {
-        Self::unreadable(
-            line,
-            format!("the document has more than {MAX_BLOCKS} blocks; split it"),
-        )
+        Self::unreadable(line, format!("the document has more than {MAX_BLOCKS} blocks; split it"))
     }
 
     fn unreadable(line: u32, message: String) -> Self {
         let parsed = Err(BlockError { line, message });
-        Self {
-            name: nameless(line),
-            story: None,
-            title: None,
-            line,
-            parsed,
-        }
+        Self { name: nameless(line), story: None, title: None, line, parsed }
     }
 }
 

@@ -76,10 +76,7 @@ impl Key {
 
 /// `; key: value`, in any case and with any number of semicolons.
 fn entry(line: &str) -> Option<(Key, &str)> {
-    let (key, value) = line
-        .strip_prefix(';')?
-        .trim_start_matches(';')
-        .split_once(':')?;
+    let (key, value) = line.strip_prefix(';')?.trim_start_matches(';').split_once(':')?;
     let key = match key.trim() {
         key if key.eq_ignore_ascii_case("invariant") => Key::Invariant,
         key if key.eq_ignore_ascii_case("story") => Key::Story,
@@ -95,18 +92,14 @@ fn name(value: &str) -> Result<String, String> {
         return Ok(value.to_owned());
     }
     let shown: String = value.chars().take(MAX_NAME).collect();
-    Err(format!(
-        "{shown:?} is not valid; use 1 to {MAX_NAME} of A-Z, a-z, 0-9 and '-_.:/'"
-    ))
+    Err(format!("{shown:?} is not valid; use 1 to {MAX_NAME} of A-Z, a-z, 0-9 and '-_.:/'"))
 }
 
 fn title(value: &str) -> Result<String, String> {
     match value.chars().count() {
         0 => Err("is empty; write one or leave the line out".to_owned()),
         1..=MAX_TITLE if !value.chars().any(char::is_control) => Ok(value.to_owned()),
-        _ => Err(format!(
-            "must be one line of at most {MAX_TITLE} characters"
-        )),
+        _ => Err(format!("must be one line of at most {MAX_TITLE} characters")),
     }
 }
 
@@ -129,12 +122,9 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_with_its_line() {
         let long = "x".repeat(101);
-        for bad in [
-            "; invariant:",
-            "; invariant: a b",
-            "; invariant: ä",
-            &format!("; invariant: {long}"),
-        ] {
+        for bad in
+            ["; invariant:", "; invariant: a b", "; invariant: ä", &format!("; invariant: {long}")]
+        {
             let heading = read(&format!("; note\n{bad}\n"), 10);
             assert_eq!(heading.name, None, "{bad}");
             assert_eq!(heading.error.unwrap().line, 11, "{bad}");

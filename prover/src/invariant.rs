@@ -63,13 +63,7 @@ impl Invariant {
         for command in sexp::read(text, line)? {
             if let Some(role) = script::check(&command, &mut symbols)? {
                 let text = sexp::print(&command);
-                commands.push((
-                    role,
-                    Command {
-                        line: command.line,
-                        text,
-                    },
-                ));
+                commands.push((role, Command { line: command.line, text }));
             }
         }
         Self::assemble(commands, symbols.free, line)
@@ -80,28 +74,16 @@ impl Invariant {
         symbols: Vec<String>,
         line: u32,
     ) -> Result<Self, BlockError> {
-        let statement: String = commands
-            .iter()
-            .flat_map(|(_, command)| [command.text.as_str(), "\n"])
-            .collect();
-        let error = |line, message: &str| {
-            Err(BlockError {
-                line,
-                message: message.to_owned(),
-            })
-        };
+        let statement: String =
+            commands.iter().flat_map(|(_, command)| [command.text.as_str(), "\n"]).collect();
+        let error = |line, message: &str| Err(BlockError { line, message: message.to_owned() });
         let Some((last, end)) = commands.pop() else {
             return error(line, "the block is empty; state the claim");
         };
-        let early = commands
-            .iter()
-            .find(|(role, _)| matches!(role, Role::Claim | Role::CheckSat));
+        let early = commands.iter().find(|(role, _)| matches!(role, Role::Claim | Role::CheckSat));
         match (early, last) {
             (Some((Role::CheckSat, _)), Role::CheckSat) => {
-                return error(
-                    end.line,
-                    "a second (check-sat); give each claim a block of its own",
-                );
+                return error(end.line, "a second (check-sat); give each claim a block of its own");
             }
             (Some((Role::CheckSat, command)), _) => {
                 return error(command.line, "(check-sat) must come last");
@@ -120,10 +102,7 @@ impl Invariant {
                 );
             }
             (None, Role::Claim) => {
-                let negation = Command {
-                    line: end.line,
-                    text: format!("(assert (not {CLAIM}))"),
-                };
+                let negation = Command { line: end.line, text: format!("(assert (not {CLAIM}))") };
                 return Ok(Self::new(
                     Form::Claim,
                     statement,
@@ -141,23 +120,11 @@ impl Invariant {
                 );
             }
         }
-        let Some(last) = commands
-            .iter()
-            .rposition(|(role, _)| *role == Role::Assertion)
-        else {
-            return error(
-                end.line,
-                "nothing is asserted; the last assertion is the negated claim",
-            );
+        let Some(last) = commands.iter().rposition(|(role, _)| *role == Role::Assertion) else {
+            return error(end.line, "nothing is asserted; the last assertion is the negated claim");
         };
         let (_, goal) = commands.remove(last);
-        Ok(Self::new(
-            Form::Refutation,
-            statement,
-            commands,
-            vec![goal],
-            symbols,
-        ))
+        Ok(Self::new(Form::Refutation, statement, commands, vec![goal], symbols))
     }
 
     fn new(
@@ -169,13 +136,6 @@ impl Invariant {
     ) -> Self {
         let assumes = prelude.iter().any(|(role, _)| *role == Role::Assertion);
         let prelude = prelude.into_iter().map(|(_, command)| command).collect();
-        Self {
-            form,
-            statement,
-            prelude,
-            goal,
-            assumes,
-            symbols,
-        }
+        Self { form, statement, prelude, goal, assumes, symbols }
     }
 }

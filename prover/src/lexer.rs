@@ -120,9 +120,7 @@ impl<'a> Lexer<'a> {
             return Err(self.error("the empty symbol || is not supported; give it a name"));
         }
         self.check_length(end + 2)?;
-        Ok(self.take(end + 2, |text| {
-            Token::Atom(AtomKind::Symbol, &text[1..=end])
-        }))
+        Ok(self.take(end + 2, |text| Token::Atom(AtomKind::Symbol, &text[1..=end])))
     }
 
     fn word(&mut self, first: char) -> Result<Token<'a>, BlockError> {
@@ -155,10 +153,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn error(&self, message: impl Into<String>) -> BlockError {
-        BlockError {
-            line: self.line,
-            message: message.into(),
-        }
+        BlockError { line: self.line, message: message.into() }
     }
 }
 
@@ -188,12 +183,8 @@ fn kind_of_word(word: &str) -> Result<AtomKind, String> {
         };
     }
     if let Some(number) = word.strip_prefix('#') {
-        let binary = number
-            .strip_prefix('b')
-            .is_some_and(|n| all(n, |b| matches!(b, b'0' | b'1')));
-        let hex = number
-            .strip_prefix('x')
-            .is_some_and(|n| all(n, |b| b.is_ascii_hexdigit()));
+        let binary = number.strip_prefix('b').is_some_and(|n| all(n, |b| matches!(b, b'0' | b'1')));
+        let hex = number.strip_prefix('x').is_some_and(|n| all(n, |b| b.is_ascii_hexdigit()));
         return if binary || hex {
             Ok(AtomKind::Literal)
         } else {
@@ -214,10 +205,7 @@ fn kind_of_word(word: &str) -> Result<AtomKind, String> {
         return Err(format!("{word} is not a number; write 42 or 4.2"));
     }
     // To the standard `-5` is a symbol, to Z3 a number, and `-5x` two tokens.
-    if word
-        .strip_prefix('-')
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-    {
+    if word.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
         return Err(format!("write (- {}) instead of {word}", &word[1..]));
     }
     if word.is_empty() || !word.chars().all(is_symbol_char) {
@@ -271,11 +259,7 @@ mod tests {
             "::", "||", "|a", "|a\nb|", "|a\\b|", "\"a", "\"a\nb\"", "\"ä\"", "ä", "a\u{a0}b",
             "'a'", "a|b|", "a\"b\"", "\u{0}", "\u{c}", "{", "a,b",
         ] {
-            assert!(
-                tokens(text).is_err(),
-                "{text:?} was read as {:?}",
-                tokens(text)
-            );
+            assert!(tokens(text).is_err(), "{text:?} was read as {:?}", tokens(text));
         }
         assert!(tokens(&"9".repeat(MAX_TOKEN + 1)).is_err());
     }

@@ -65,31 +65,21 @@ pub(crate) fn code_blocks(text: &str) -> impl Iterator<Item = CodeBlock> {
                         .to_owned(),
                 ),
                 Marked::Unmarked => continue,
-                Marked::Misspelt(info) => Some(format!(
-                    "{info:?} does not mark a block to be proved; write ```smt2"
-                )),
+                Marked::Misspelt(info) => {
+                    Some(format!("{info:?} does not mark a block to be proved; write ```smt2"))
+                }
             };
-            return Some(CodeBlock {
-                line,
-                text: content,
-                problem,
-            });
+            return Some(CodeBlock { line, text: content, problem });
         }
     })
 }
 
 fn marked(info: &str) -> Marked {
     let info = info.trim();
-    let word = info
-        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
-        .next()
-        .unwrap_or("");
+    let word = info.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).next().unwrap_or("");
     if info.is_empty() {
         Marked::Unmarked
-    } else if LANGUAGES
-        .iter()
-        .any(|language| word.eq_ignore_ascii_case(language))
-    {
+    } else if LANGUAGES.iter().any(|language| word.eq_ignore_ascii_case(language)) {
         Marked::Yes
     } else if word.to_ascii_lowercase().starts_with("smt") || word.is_empty() && has_smt(info) {
         Marked::Misspelt(info.chars().take(40).collect())
@@ -107,43 +97,25 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<(u32, String, bool)> {
-        code_blocks(text)
-            .map(|block| (block.line, block.text, block.problem.is_some()))
-            .collect()
+        code_blocks(text).map(|block| (block.line, block.text, block.problem.is_some())).collect()
     }
 
     #[test]
     fn every_mark_in_any_case_with_words_after_it() {
-        for info in [
-            "smt2",
-            "SMT-LIB",
-            "SmtLib",
-            "smt",
-            "smt2 title=x",
-            " smt2 ",
-            "smt2,ignore",
-            "smt2{a}",
-        ] {
+        for info in
+            ["smt2", "SMT-LIB", "SmtLib", "smt", "smt2 title=x", " smt2 ", "smt2,ignore", "smt2{a}"]
+        {
             let text = format!("# T\n\n```{info}\nx\n```\n");
             assert_eq!(found(&text), [(4, "x\n".to_owned(), false)], "{info}");
         }
-        assert_eq!(
-            found("~~~~ smt2\nx\n```\n~~~~\n"),
-            [(2, "x\n```\n".to_owned(), false)]
-        );
+        assert_eq!(found("~~~~ smt2\nx\n```\n~~~~\n"), [(2, "x\n```\n".to_owned(), false)]);
     }
 
     #[test]
     fn inside_lists_and_quotes_lines_still_fit() {
         let text = "a\n\n> - item\n>\n>   ```smt2\n>   (a\n>     b)\n>   ```\n\n1. x\n   ```smt\n   c\n   ```\n";
         let blocks = found(text);
-        assert_eq!(
-            blocks,
-            [
-                (6, "(a\n  b)\n".to_owned(), false),
-                (12, "c\n".to_owned(), false)
-            ]
-        );
+        assert_eq!(blocks, [(6, "(a\n  b)\n".to_owned(), false), (12, "c\n".to_owned(), false)]);
     }
 
     #[test]
@@ -156,26 +128,17 @@ mod tests {
             "```{.smt2}\nx\n```\n",
         ] {
             let blocks = found(text);
-            assert!(
-                matches!(blocks.as_slice(), [(_, _, true)]),
-                "{text:?}: {blocks:?}"
-            );
+            assert!(matches!(blocks.as_slice(), [(_, _, true)]), "{text:?}: {blocks:?}");
         }
-        for text in [
-            "```text\n; invariant: A\n```\n",
-            "```\nls\n```\n",
-            "    ls\n",
-            "`; invariant: A`\n",
-        ] {
+        for text in
+            ["```text\n; invariant: A\n```\n", "```\nls\n```\n", "    ls\n", "`; invariant: A`\n"]
+        {
             assert_eq!(found(text), [], "{text:?}");
         }
     }
 
     #[test]
     fn an_open_fence_runs_to_the_end() {
-        assert_eq!(
-            found("```smt2\nx\n# y\n"),
-            [(2, "x\n# y\n".to_owned(), false)]
-        );
+        assert_eq!(found("```smt2\nx\n# y\n"), [(2, "x\n# y\n".to_owned(), false)]);
     }
 }

@@ -71,12 +71,7 @@ pub(crate) fn check(command: &Sexp, symbols: &mut Symbols) -> Result<Option<Role
         }
         ("declare-const", _) => return Err(wrong("(declare-const name Sort)")),
         ("declare-fun", [function, sorts, sort]) if sorts.list().is_some() => {
-            sorts
-                .list()
-                .unwrap_or_default()
-                .iter()
-                .chain([sort])
-                .try_for_each(term::check_sort)?;
+            sorts.list().unwrap_or_default().iter().chain([sort]).try_for_each(term::check_sort)?;
             let function = symbols.declare(function)?;
             refuse_claim(command, &function)?;
             symbols.free.push(function);
@@ -104,10 +99,7 @@ pub(crate) fn check(command: &Sexp, symbols: &mut Symbols) -> Result<Option<Role
         }
         ("define-fun", _) => return Err(wrong("(define-fun name ((x Sort)…) Sort term)")),
         ("declare-sort", [sort] | [sort, _]) => {
-            if arguments
-                .get(1)
-                .is_some_and(|arity| arity.atom(AtomKind::Numeral).is_none())
-            {
+            if arguments.get(1).is_some_and(|arity| arity.atom(AtomKind::Numeral).is_none()) {
                 return Err(wrong("(declare-sort Name 0)"));
             }
             refuse_claim(command, &symbols.declare(sort)?)?;
@@ -126,9 +118,7 @@ pub(crate) fn check(command: &Sexp, symbols: &mut Symbols) -> Result<Option<Role
             check_datatype(body, symbols)?;
         }
         ("declare-datatype", _) => {
-            return Err(wrong(
-                "(declare-datatype Name ((constructor (field Sort)…)…))",
-            ));
+            return Err(wrong("(declare-datatype Name ((constructor (field Sort)…)…))"));
         }
         ("declare-datatypes", [names, bodies]) => check_datatypes(command, names, bodies, symbols)?,
         ("declare-datatypes", _) => return Err(datatypes_usage(command)),
@@ -174,9 +164,7 @@ fn check_datatypes(
             _ => return Err(datatypes_usage(command)),
         }
     }
-    bodies
-        .iter()
-        .try_for_each(|body| check_datatype(body, symbols))
+    bodies.iter().try_for_each(|body| check_datatype(body, symbols))
 }
 
 fn datatypes_usage(command: &Sexp) -> BlockError {
@@ -210,14 +198,10 @@ fn check_datatype(body: &Sexp, symbols: &mut Symbols) -> Result<(), BlockError> 
         let name = symbols.declare(name)?;
         refuse_claim(constructor, &name)?;
         // Z3 makes a tester of this name for every constructor.
-        if symbols
-            .taken
-            .insert(format!("is-{name}"), constructor.line)
-            .is_some()
-        {
-            return Err(constructor.error(format!(
-                "is-{name} is already declared; choose another name"
-            )));
+        if symbols.taken.insert(format!("is-{name}"), constructor.line).is_some() {
+            return Err(
+                constructor.error(format!("is-{name} is already declared; choose another name"))
+            );
         }
         for field in fields {
             let Some([name, sort]) = field.list() else {

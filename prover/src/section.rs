@@ -40,19 +40,11 @@ pub(crate) fn split(text: &str, line: u32) -> Vec<Section<'_>> {
         }
         offset += content.len();
     }
-    let ends = starts
-        .iter()
-        .skip(1)
-        .map(|&(start, ..)| start)
-        .chain([text.len()]);
+    let ends = starts.iter().skip(1).map(|&(start, ..)| start).chain([text.len()]);
     starts
         .iter()
         .zip(ends)
-        .map(|(&(start, line, named), end)| Section {
-            line,
-            text: &text[start..end],
-            named,
-        })
+        .map(|(&(start, line, named), end)| Section { line, text: &text[start..end], named })
         .collect()
 }
 
@@ -61,10 +53,7 @@ mod tests {
     use super::*;
 
     fn sections(text: &str) -> Vec<(u32, &str, bool)> {
-        split(text, 1)
-            .into_iter()
-            .map(|s| (s.line, s.text, s.named))
-            .collect()
+        split(text, 1).into_iter().map(|s| (s.line, s.text, s.named)).collect()
     }
 
     #[test]

@@ -57,10 +57,7 @@ impl Sexp {
 
     /// An error at this place.
     pub(crate) fn error(&self, message: impl Into<String>) -> BlockError {
-        BlockError {
-            line: self.line,
-            message: message.into(),
-        }
+        BlockError { line: self.line, message: message.into() }
     }
 }
 
@@ -87,35 +84,24 @@ fn read_to_depth(text: &str, line: u32, depth: usize) -> Result<Vec<Sexp>, Block
         let error = |message: String| Err(BlockError { line, message });
         let item = match token {
             Token::Open if open.len() == depth => {
-                return error(format!(
-                    "parentheses nest deeper than {depth}; use define-fun"
-                ));
+                return error(format!("parentheses nest deeper than {depth}; use define-fun"));
             }
             Token::Open => {
                 open.push((line, Vec::new()));
                 continue;
             }
             Token::Close => match open.pop() {
-                Some((line, items)) => Sexp {
-                    line,
-                    node: Node::List(items),
-                },
+                Some((line, items)) => Sexp { line, node: Node::List(items) },
                 None => return error("this ')' closes nothing".to_owned()),
             },
-            Token::Atom(kind, text) => Sexp {
-                line,
-                node: Node::Atom(kind, text.to_owned()),
-            },
+            Token::Atom(kind, text) => Sexp { line, node: Node::Atom(kind, text.to_owned()) },
         };
-        open.last_mut()
-            .map_or(&mut top, |(_, items)| items)
-            .push(item);
+        open.last_mut().map_or(&mut top, |(_, items)| items).push(item);
     }
     match open.last() {
-        Some(&(line, _)) => Err(BlockError {
-            line,
-            message: "this '(' is never closed".to_owned(),
-        }),
+        Some(&(line, _)) => {
+            Err(BlockError { line, message: "this '(' is never closed".to_owned() })
+        }
         None => Ok(top),
     }
 }
@@ -191,9 +177,9 @@ fn fits(sexp: &Sexp, width: usize) -> bool {
         match &sexp.node {
             // Two for the bars that a symbol may need.
             Node::Atom(_, atom) => left.checked_sub(atom.len() + 2),
-            Node::List(items) => items.iter().try_fold(left.checked_sub(2)?, |left, item| {
-                take(item, left)?.checked_sub(1)
-            }),
+            Node::List(items) => items
+                .iter()
+                .try_fold(left.checked_sub(2)?, |left, item| take(item, left)?.checked_sub(1)),
         }
     }
     take(sexp, width).is_some()
@@ -206,14 +192,8 @@ mod tests {
     #[test]
     fn one_normal_form() {
         let read_print = |text: &str| print(&read(text, 1).unwrap()[0]);
-        assert_eq!(
-            read_print("( assert;c\n(>   |x| |a b|)\n)"),
-            "(assert (> x |a b|))"
-        );
-        let long = format!(
-            "(define-fun invariant () Bool (and{}))",
-            " (> balance 0)".repeat(10)
-        );
+        assert_eq!(read_print("( assert;c\n(>   |x| |a b|)\n)"), "(assert (> x |a b|))");
+        let long = format!("(define-fun invariant () Bool (and{}))", " (> balance 0)".repeat(10));
         let printed = read_print(&long);
         assert!(printed.starts_with("(define-fun invariant () Bool\n  (and\n    (> balance 0)\n"));
         assert_eq!(read_print(&printed), printed);
@@ -222,10 +202,7 @@ mod tests {
     #[test]
     fn parentheses_must_match_and_not_nest_too_deep() {
         assert_eq!(read("(a\n(b)", 7).unwrap_err().line, 7);
-        assert_eq!(
-            read("a)", 7).unwrap_err().message,
-            "this ')' closes nothing"
-        );
+        assert_eq!(read("a)", 7).unwrap_err().message, "this ')' closes nothing");
         let nested = |depth: usize| format!("{}{}", "(".repeat(depth), ")".repeat(depth));
         assert!(read(&nested(MAX_DEPTH), 1).is_ok());
         assert!(read(&nested(MAX_DEPTH + 1), 1).is_err());

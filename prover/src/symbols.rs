@@ -49,22 +49,14 @@ const FAMILIES: &str = "\
 pub(crate) fn refusal(name: &str) -> Option<String> {
     let built_in = lists(SORTS, name)
         || lists(FUNCTIONS, name)
-        || FAMILIES
-            .split_ascii_whitespace()
-            .any(|family| name.starts_with(family))
-        || name
-            .strip_prefix("bv")
-            .is_some_and(|rest| lists(BITVECTOR, rest));
+        || FAMILIES.split_ascii_whitespace().any(|family| name.starts_with(family))
+        || name.strip_prefix("bv").is_some_and(|rest| lists(BITVECTOR, rest));
     if built_in {
-        Some(format!(
-            "{name} is built into the language; choose another name"
-        ))
+        Some(format!("{name} is built into the language; choose another name"))
     } else if is_reserved(name) || lists(COMMANDS, name) {
         Some(format!("{name} is a reserved word; choose another name"))
     } else if name.starts_with(['@', '.']) {
-        Some(format!(
-            "names that begin like {name} belong to provers; choose another"
-        ))
+        Some(format!("names that begin like {name} belong to provers; choose another"))
     } else {
         None
     }
@@ -85,20 +77,13 @@ mod tests {
 
     #[test]
     fn what_readers_rely_on_cannot_be_renamed() {
-        for name in [
-            "and", "not", "=", "Int", "bvadd", "str.len", "let", "assert", "@x", ".y", "invoke",
-        ] {
+        for name in
+            ["and", "not", "=", "Int", "bvadd", "str.len", "let", "assert", "@x", ".y", "invoke"]
+        {
             assert_eq!(refusal(name).is_some(), name != "invoke", "{name}");
         }
         // Ordinary words that only begin like a family's.
-        for name in [
-            "bvalue",
-            "strict",
-            "set-point",
-            "fp",
-            "union_member",
-            "map-of",
-        ] {
+        for name in ["bvalue", "strict", "set-point", "fp", "union_member", "map-of"] {
             assert_eq!(refusal(name).is_some(), name == "fp", "{name}");
         }
     }

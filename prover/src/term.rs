@@ -21,10 +21,7 @@ pub(crate) fn check(term: &Sexp) -> Result<(), BlockError> {
     let Some((head, arguments)) = items.split_first() else {
         return Err(term.error("() is not a term"));
     };
-    match (
-        head.symbol().filter(|symbol| symbols::is_reserved(symbol)),
-        arguments,
-    ) {
+    match (head.symbol().filter(|symbol| symbols::is_reserved(symbol)), arguments) {
         (None, _) => items.iter().try_for_each(check),
         (Some("_"), [name, indices @ ..]) if !indices.is_empty() => {
             check_index(name).and_then(|()| {
@@ -153,7 +150,7 @@ fn check_index(index: &Sexp) -> Result<(), BlockError> {
 /// Triggers and weights steer the search and mean nothing. `:named` would declare a symbol.
 fn check_attributes(term: &Sexp, attributes: &[Sexp]) -> Result<(), BlockError> {
     let usage = "only :pattern (…) and :weight n are allowed in (! …); name a term with define-fun";
-    if attributes.is_empty() || attributes.len() % 2 != 0 {
+    if attributes.is_empty() || !attributes.len().is_multiple_of(2) {
         return Err(term.error(usage));
     }
     for pair in attributes.chunks_exact(2) {

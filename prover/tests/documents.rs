@@ -1,4 +1,5 @@
 //! Whole documents, and what must hold for any text.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -50,23 +51,14 @@ fn a_markdown_document() {
   ```
 ";
     let document = parse(Kind::Markdown, text);
-    let shown: Vec<_> = document
-        .invariants
-        .iter()
-        .map(|b| (b.name.as_str(), b.line))
-        .collect();
+    let shown: Vec<_> = document.invariants.iter().map(|b| (b.name.as_str(), b.line)).collect();
     assert_eq!(shown, [("REFUND-1", 4), ("block-12", 12), ("REFUND-2", 19)]);
     let first = &document.invariants[0];
     assert_eq!(first.story.as_deref(), Some("PAY-12"));
     assert_eq!(first.title.as_deref(), Some("Never more than was paid"));
     assert_eq!(first.parsed.as_ref().unwrap().form(), Form::Claim);
     assert!(
-        document.invariants[1]
-            .parsed
-            .as_ref()
-            .unwrap_err()
-            .message
-            .contains("; invariant: ID")
+        document.invariants[1].parsed.as_ref().unwrap_err().message.contains("; invariant: ID")
     );
     assert_eq!(document.invariants[2].parsed.as_ref().unwrap_err().line, 21);
 }
@@ -76,33 +68,13 @@ fn a_script_of_several_invariants() {
     let text = "; A licence\n\n; invariant: A\n(define-fun invariant () Bool true)\n\n\
                 ; invariant: B\n(assert false)\n(check-sat)\n; invariant: A\n(check-sat)\n";
     let document = parse(Kind::Smt2, text);
-    let shown: Vec<_> = document
-        .invariants
-        .iter()
-        .map(|b| (b.name.as_str(), b.line))
-        .collect();
+    let shown: Vec<_> = document.invariants.iter().map(|b| (b.name.as_str(), b.line)).collect();
     assert_eq!(shown, [("A", 1), ("B", 6), ("A", 9)]);
     // Both blocks of one name are errors.
-    let error = |at: usize| {
-        document.invariants[at]
-            .parsed
-            .as_ref()
-            .unwrap_err()
-            .message
-            .clone()
-    };
-    assert_eq!(
-        error(0),
-        "the name A is used in line 9 too; give each its own"
-    );
-    assert_eq!(
-        error(2),
-        "the name A is used in line 1 too; give each its own"
-    );
-    assert_eq!(
-        document.invariants[1].parsed.as_ref().unwrap().form(),
-        Form::Refutation
-    );
+    let error = |at: usize| document.invariants[at].parsed.as_ref().unwrap_err().message.clone();
+    assert_eq!(error(0), "the name A is used in line 9 too; give each its own");
+    assert_eq!(error(2), "the name A is used in line 1 too; give each its own");
+    assert_eq!(document.invariants[1].parsed.as_ref().unwrap().form(), Form::Refutation);
     assert_eq!(parse(Kind::Smt2, "").invariants.len(), 1);
     assert_eq!(parse(Kind::Markdown, "").invariants.len(), 0);
 }
@@ -114,41 +86,20 @@ fn a_block_must_state_one_claim() {
         ("", "the block is empty"),
         ("(assert true)", "the block states no claim"),
         ("(check-sat)", "nothing is asserted"),
-        (
-            "(assert true)(check-sat)(check-sat)",
-            "a second (check-sat)",
-        ),
-        (
-            "(assert true)(check-sat)(assert false)",
-            "(check-sat) must come last",
-        ),
-        (
-            &format!("{claim}(check-sat)"),
-            "a block either defines invariant or ends in (check-sat)",
-        ),
-        (
-            &format!("{claim}(assert true)"),
-            "the definition of invariant must come last",
-        ),
+        ("(assert true)(check-sat)(check-sat)", "a second (check-sat)"),
+        ("(assert true)(check-sat)(assert false)", "(check-sat) must come last"),
+        (&format!("{claim}(check-sat)"), "a block either defines invariant or ends in (check-sat)"),
+        (&format!("{claim}(assert true)"), "the definition of invariant must come last"),
         (&format!("{claim}{claim}"), "invariant is declared already"),
-        (
-            "(define-fun invariant ((x Int)) Bool true)",
-            "the claim has no parameters",
-        ),
-        (
-            "(define-fun invariant () Int 1)",
-            "the claim has no parameters and is a Bool",
-        ),
+        ("(define-fun invariant ((x Int)) Bool true)", "the claim has no parameters"),
+        ("(define-fun invariant () Int 1)", "the claim has no parameters and is a Bool"),
         ("assert", "a command in parentheses"),
         ("()", "a command in parentheses"),
         ("((assert) true)", "a command's name"),
         ("(assert true true)", "assert is malformed"),
         ("(declare-const x)", "declare-const is malformed"),
         ("(declare-fun x Int)", "declare-fun is malformed"),
-        (
-            "(declare-datatypes (T) ((a)))",
-            "declare-datatypes is malformed",
-        ),
+        ("(declare-datatypes (T) ((a)))", "declare-datatypes is malformed"),
         ("(set-logic)", "set-logic is malformed"),
     ] {
         let error = Invariant::parse(block, 1).unwrap_err();
@@ -171,11 +122,7 @@ fn allowed_forms_of_terms() {
         (assert (let ((a ((as const (Array Int Int)) 0))) (= (select a 1) 0)))
         (assert (exists ((y (Lst Int))) ((_ is nl) y)))
         (define-fun invariant () Bool true)";
-    assert!(
-        Invariant::parse(block, 1).is_ok(),
-        "{:?}",
-        Invariant::parse(block, 1)
-    );
+    assert!(Invariant::parse(block, 1).is_ok(), "{:?}", Invariant::parse(block, 1));
 }
 
 #[test]
@@ -193,44 +140,21 @@ fn ten_thousand_invariants() {
     assert_eq!(document.invariants.len(), 10_000);
     assert!(document.invariants.iter().all(|block| block.parsed.is_ok()));
     assert_eq!(document.invariants[9_999].line, 9 * 9_999 + 4);
-    let hashes: HashSet<_> = document
-        .invariants
-        .iter()
-        .map(|b| b.parsed.as_ref().unwrap().statement_hash())
-        .collect();
+    let hashes: HashSet<_> =
+        document.invariants.iter().map(|b| b.parsed.as_ref().unwrap().statement_hash()).collect();
     assert_eq!(hashes.len(), 10_000);
 }
 
 #[test]
 fn too_much_is_an_error_and_not_a_silence() {
-    let many: String = (0..20_100)
-        .map(|n| format!("```smt2\n; invariant: {n}\n```\n"))
-        .collect();
+    let many: String = (0..20_100).map(|n| format!("```smt2\n; invariant: {n}\n```\n")).collect();
     let document = parse(Kind::Markdown, &many);
     assert_eq!(document.invariants.len(), 20_001);
-    let last = document
-        .invariants
-        .last()
-        .unwrap()
-        .parsed
-        .as_ref()
-        .unwrap_err();
+    let last = document.invariants.last().unwrap().parsed.as_ref().unwrap_err();
     assert!(last.message.contains("more than 20000 blocks"), "{last}");
     let long = "x".repeat((16 << 20) + 1);
     assert!(parse(Kind::Markdown, &long).invariants[0].parsed.is_err());
-    for nested in [
-        "(",
-        "> ",
-        "- ",
-        "[",
-        "`",
-        "* ",
-        "![",
-        "<",
-        "_",
-        "1. ",
-        "```smt2\n",
-    ] {
+    for nested in ["(", "> ", "- ", "[", "`", "* ", "![", "<", "_", "1. ", "```smt2\n"] {
         parse(Kind::Markdown, &nested.repeat(100_000 / nested.len()));
         parse(Kind::Smt2, &nested.repeat(100_000 / nested.len()));
     }
@@ -259,7 +183,7 @@ fn term() -> impl Strategy<Value = String> {
 fn claim(terms: &[String], space: &str) -> String {
     let mut block = String::from("(declare-const x Int)");
     for term in terms {
-        write!(block, "{space}(assert {})", term.replace(' ', " ")).unwrap();
+        block += &format!("{space}(assert {term})");
     }
     block + space + "(define-fun invariant () Bool true)"
 }

@@ -1,4 +1,5 @@
 //! Specs that mean harm, against the real prover.
+#![allow(clippy::unwrap_used)]
 
 mod z3;
 
@@ -53,16 +54,10 @@ fn commands_that_touch_files_options_or_the_frame_are_refused() {
         "(unheard-of)",
     ] {
         let error = Invariant::parse(&format!("\n{command}\n{TRUE}"), 5).unwrap_err();
-        let name = command
-            .trim_matches(['(', ')', '|'])
-            .split([' ', ')', '|'])
-            .next()
-            .unwrap();
+        let name = command.trim_matches(['(', ')', '|']).split([' ', ')', '|']).next().unwrap();
         assert_eq!(error.line, 6, "{command}: {error}");
         assert!(
-            error
-                .message
-                .starts_with(&format!("the command {name} is not allowed: ")),
+            error.message.starts_with(&format!("the command {name} is not allowed: ")),
             "{error}"
         );
     }
@@ -96,20 +91,13 @@ fn names_that_would_change_the_question_are_refused() {
         "(declare-const @x Int)",
         "(declare-const -5 Int)",
     ] {
-        assert!(
-            Invariant::parse(&format!("{block}{TRUE}"), 1).is_err(),
-            "{block} was allowed"
-        );
+        assert!(Invariant::parse(&format!("{block}{TRUE}"), 1).is_err(), "{block} was allowed");
     }
 }
 
 #[tokio::test]
 async fn an_endless_proof_ends_and_harms_nobody() {
-    let limits = Limits {
-        time: Duration::from_millis(200),
-        rlimit: 0,
-        ..Limits::default()
-    };
+    let limits = Limits { time: Duration::from_millis(200), rlimit: 0, ..Limits::default() };
     let pool = z3::pool(1, limits).await;
     let outcome = z3::prove(&pool, ENDLESS).await;
     assert_eq!(outcome.verdict, Verdict::Timeout, "{outcome:?}");
@@ -122,12 +110,7 @@ async fn an_endless_proof_ends_and_harms_nobody() {
 async fn a_solver_that_does_not_keep_its_time_limit_is_killed() {
     // Multiplying these numbers out takes the solver longer than any patience, and it does not look
     // at its clock meanwhile.
-    let limits = Limits {
-        time: Duration::from_millis(200),
-        rlimit: 0,
-        memory_mb: 2_000,
-        seed: 0,
-    };
+    let limits = Limits { time: Duration::from_millis(200), rlimit: 0, memory_mb: 2_000, seed: 0 };
     let pool = z3::pool(1, limits).await;
     let mut block = String::from("(define-fun x0 () Int 3)");
     for n in 1..60 {
@@ -136,10 +119,7 @@ async fn a_solver_that_does_not_keep_its_time_limit_is_killed() {
     block += "(define-fun invariant () Bool (> x59 0))";
     let started = Instant::now();
     let outcome = z3::prove(&pool, &block).await;
-    assert!(
-        matches!(outcome.verdict, Verdict::Timeout | Verdict::Error),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome.verdict, Verdict::Timeout | Verdict::Error), "{outcome:?}");
     assert!(started.elapsed() < Duration::from_secs(20), "{outcome:?}");
     assert_eq!(pool.stats().replaced, 1);
     assert_eq!(z3::prove(&pool, TRUE).await.verdict, Verdict::Proved);
@@ -147,10 +127,7 @@ async fn a_solver_that_does_not_keep_its_time_limit_is_killed() {
 
 #[tokio::test]
 async fn a_memory_eater_is_stopped_and_says_so() {
-    let limits = Limits {
-        memory_mb: 100,
-        ..Limits::default()
-    };
+    let limits = Limits { memory_mb: 100, ..Limits::default() };
     let pool = z3::pool(1, limits).await;
     for block in [
         "(declare-const x (_ BitVec 32))
@@ -161,10 +138,7 @@ async fn a_memory_eater_is_stopped_and_says_so() {
     ] {
         let outcome = z3::prove(&pool, block).await;
         assert_eq!(outcome.verdict, Verdict::Error, "{outcome:?}");
-        assert_eq!(
-            outcome.reason.as_deref(),
-            Some("memory limit of 100 MB reached")
-        );
+        assert_eq!(outcome.reason.as_deref(), Some("memory limit of 100 MB reached"));
     }
     assert_eq!(z3::prove(&pool, TRUE).await.verdict, Verdict::Proved);
 }
@@ -192,11 +166,8 @@ async fn nothing_leaks_from_one_proof_into_the_next() {
     .await;
     assert_eq!(declared.verdict, Verdict::Proved);
     // The same name with another sort, and without the assertion.
-    let other = z3::prove(
-        &pool,
-        "(declare-const x Real)(define-fun invariant () Bool (= x 1.0))",
-    )
-    .await;
+    let other =
+        z3::prove(&pool, "(declare-const x Real)(define-fun invariant () Bool (= x 1.0))").await;
     assert_eq!(other.verdict, Verdict::Refuted, "{other:?}");
     let gone = z3::prove(&pool, "(define-fun invariant () Bool (= x x))").await;
     assert_eq!(gone.verdict, Verdict::Error, "{gone:?}");
@@ -207,15 +178,7 @@ async fn nothing_leaks_from_one_proof_into_the_next() {
 #[tokio::test]
 async fn a_huge_answer_does_not_undo_the_verdict() {
     let pool = z3::pool(1, Limits::default()).await;
-    let mut block: String = (0..3_000)
-        .map(|n| format!("(declare-const |{n:0>200}| Int)\n"))
-        .collect();
-    let sum: String = (0..3_000)
-        .map(|n| format!(" (> |{n:0>200}| {n})"))
-        .collect();
-    block.truncate(150_000 / 220 * 220);
-    drop(sum);
-    block = (0..600)
+    let mut block: String = (0..600)
         .map(|n| format!("(declare-const |{n:0>190}| Int)(assert (> |{n:0>190}| {n}))\n"))
         .collect();
     block += "(define-fun invariant () Bool false)";

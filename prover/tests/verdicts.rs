@@ -1,4 +1,5 @@
 //! Every verdict, in both forms, from the real prover.
+#![allow(clippy::unwrap_used)]
 
 mod z3;
 
@@ -9,10 +10,7 @@ use sbh_prover::{Counterexample, Limits};
 
 fn assignments(counterexample: Option<&Counterexample>) -> Vec<String> {
     let assignments = counterexample.map(|c| c.0.as_slice()).unwrap_or_default();
-    assignments
-        .iter()
-        .map(|a| format!("{} = {}", a.name, a.value))
-        .collect()
+    assignments.iter().map(|a| format!("{} = {}", a.name, a.value)).collect()
 }
 
 #[tokio::test]
@@ -24,32 +22,19 @@ async fn a_claim_is_proved_refuted_or_vacuous() {
              (define-fun invariant () Bool {claim})"
         )
     };
-    let proved = z3::prove(
-        &pool,
-        &block("(assert (<= refund paid))", "(>= (- paid refund) 0)"),
-    )
-    .await;
+    let proved =
+        z3::prove(&pool, &block("(assert (<= refund paid))", "(>= (- paid refund) 0)")).await;
     assert_eq!((proved.verdict, proved.reason), (Verdict::Proved, None));
     let without_assumptions = z3::prove(&pool, &block("", "(<= refund (+ refund 1))")).await;
     assert_eq!(without_assumptions.verdict, Verdict::Proved);
     let refuted = z3::prove(&pool, &block("(assert (= paid (- 5)))", "(> paid refund)")).await;
     assert_eq!(refuted.verdict, Verdict::Refuted);
     let shown = assignments(refuted.counterexample.as_ref());
-    assert_eq!(
-        shown.first().map(String::as_str),
-        Some("paid = -5"),
-        "{shown:?}"
-    );
+    assert_eq!(shown.first().map(String::as_str), Some("paid = -5"), "{shown:?}");
     assert_eq!(shown.len(), 2, "{shown:?}");
-    let vacuous = z3::prove(
-        &pool,
-        &block("(assert (> paid 0))(assert (< paid 0))", "(= paid 7)"),
-    )
-    .await;
-    assert_eq!(
-        (vacuous.verdict, vacuous.counterexample),
-        (Verdict::Vacuous, None)
-    );
+    let vacuous =
+        z3::prove(&pool, &block("(assert (> paid 0))(assert (< paid 0))", "(= paid 7)")).await;
+    assert_eq!((vacuous.verdict, vacuous.counterexample), (Verdict::Vacuous, None));
 }
 
 #[tokio::test]
@@ -61,16 +46,10 @@ async fn a_refutation_is_read_by_its_last_assertion() {
     for (assertions, verdict) in [
         ("(assert (> x 2))(assert (not (> x 1)))", Verdict::Proved),
         ("(assert (> x 0))(assert (not (> x 1)))", Verdict::Refuted),
-        (
-            "(assert (> x 2))(assert (< x 1))(assert (not (> x 1)))",
-            Verdict::Vacuous,
-        ),
+        ("(assert (> x 2))(assert (< x 1))(assert (not (> x 1)))", Verdict::Vacuous),
         ("(assert (not (= x x)))", Verdict::Proved),
         // What follows the last assertion is part of the block, too.
-        (
-            "(assert (> x 2))(assert (not (> x 1)))(declare-const y Int)",
-            Verdict::Proved,
-        ),
+        ("(assert (> x 2))(assert (not (> x 1)))(declare-const y Int)", Verdict::Proved),
     ] {
         let outcome = z3::prove(&pool, &block(assertions)).await;
         assert_eq!(outcome.verdict, verdict, "{assertions}: {outcome:?}");
@@ -117,21 +96,14 @@ async fn what_the_prover_cannot_decide_is_not_proved() {
     // although it follows.
     let outcome = z3::prove(
         &pool,
-        "(declare-fun f (Int) Int)
-         (assert (forall ((x Int)) (> (f (f x)) (f (* x x)))))
-         (define-fun invariant () Bool (> (f (f 3)) (f 9)))",
+        "(declare-const x Real)(declare-const y Real)
+         (assert (= (^ 2.0 x) (+ y (^ x y))))
+         (assert (> y 1.0))
+         (define-fun invariant () Bool (> y 0.0))",
     )
     .await;
-    assert!(
-        matches!(outcome.verdict, Verdict::Unknown | Verdict::Timeout),
-        "{outcome:?}"
-    );
-    assert!(
-        outcome
-            .reason
-            .unwrap()
-            .starts_with("the claim follows, but it is open")
-    );
+    assert_eq!(outcome.verdict, Verdict::Unknown, "{outcome:?}");
+    assert!(outcome.reason.unwrap().starts_with("the claim follows, but it is open"));
 }
 
 /// Sums of three cubes: endless for the prover, and quick to say so.
@@ -140,27 +112,15 @@ const ENDLESS: &str = "(declare-const x Int)(declare-const y Int)(declare-const 
 
 #[tokio::test]
 async fn time_and_resources_run_out_apart() {
-    let limits = Limits {
-        time: Duration::from_millis(300),
-        ..Limits::default()
-    };
+    let limits = Limits { time: Duration::from_millis(300), ..Limits::default() };
     let outcome = z3::prove(&z3::pool(1, limits).await, ENDLESS).await;
     assert_eq!(outcome.verdict, Verdict::Timeout);
-    assert_eq!(
-        outcome.reason.as_deref(),
-        Some("time limit of 300ms reached")
-    );
+    assert_eq!(outcome.reason.as_deref(), Some("time limit of 300ms reached"));
 
-    let limits = Limits {
-        rlimit: 100_000,
-        ..Limits::default()
-    };
+    let limits = Limits { rlimit: 100_000, ..Limits::default() };
     let outcome = z3::prove(&z3::pool(1, limits).await, ENDLESS).await;
     assert_eq!(outcome.verdict, Verdict::Timeout);
-    assert_eq!(
-        outcome.reason.as_deref(),
-        Some("resource limit of 100000 reached")
-    );
+    assert_eq!(outcome.reason.as_deref(), Some("resource limit of 100000 reached"));
 }
 
 #[tokio::test]
@@ -175,10 +135,7 @@ async fn the_prover_s_errors_are_verdicts_with_the_author_s_line() {
         )
         .await;
         assert_eq!(outcome.verdict, Verdict::Error);
-        assert_eq!(
-            outcome.reason.as_deref(),
-            Some("line 7: unknown constant y")
-        );
+        assert_eq!(outcome.reason.as_deref(), Some("line 7: unknown constant y"));
         let fine = z3::prove(&pool, "(define-fun invariant () Bool true)").await;
         assert_eq!(fine.verdict, Verdict::Proved);
     }

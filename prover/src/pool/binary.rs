@@ -31,14 +31,8 @@ pub(crate) struct Binary {
 impl Binary {
     /// Finds and checks the binary. Blocks.
     pub(crate) fn open(given: &Path) -> Result<Self, PoolError> {
-        let unreadable = |source| PoolError::Unreadable {
-            path: given.to_owned(),
-            source,
-        };
-        let not_z3 = |answer: String| PoolError::NotZ3 {
-            path: given.to_owned(),
-            answer,
-        };
+        let unreadable = |source| PoolError::Unreadable { path: given.to_owned(), source };
+        let not_z3 = |answer: String| PoolError::NotZ3 { path: given.to_owned(), answer };
         let path = find(given).map_err(unreadable)?;
         let identity = identity(&fs::metadata(&path).map_err(unreadable)?);
         let (digest, is_script) = digest(&path).map_err(unreadable)?;
@@ -47,13 +41,7 @@ impl Binary {
                 "a script, whose digest says nothing about what it runs".to_owned(),
             ));
         }
-        let mut binary = Self {
-            path,
-            name: String::new(),
-            digest,
-            identity,
-            wrapper: None,
-        };
+        let mut binary = Self { path, name: String::new(), digest, identity, wrapper: None };
         let answer = version(binary.command()).map_err(unreadable)?;
         let number = answer
             .strip_prefix("Z3 version ")
@@ -81,9 +69,7 @@ impl Binary {
             None => Command::new(&self.path),
             Some(setpriv) => {
                 let mut command = Command::new(setpriv);
-                command
-                    .args(["--pdeathsig", "KILL", "--no-new-privs", "--"])
-                    .arg(&self.path);
+                command.args(["--pdeathsig", "KILL", "--no-new-privs", "--"]).arg(&self.path);
                 command
             }
         };
@@ -96,9 +82,7 @@ impl Binary {
         if identity(&fs::metadata(&self.path)?) == self.identity {
             return Ok(());
         }
-        Err(io::Error::other(
-            "the z3 binary changed since start-up; restart to use the new one",
-        ))
+        Err(io::Error::other("the z3 binary changed since start-up; restart to use the new one"))
     }
 }
 
@@ -116,12 +100,7 @@ fn find(given: &Path) -> io::Result<PathBuf> {
 
 fn identity(metadata: &Metadata) -> [i128; 4] {
     let changed = i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec());
-    [
-        metadata.dev().into(),
-        metadata.ino().into(),
-        metadata.len().into(),
-        changed,
-    ]
+    [metadata.dev().into(), metadata.ino().into(), metadata.len().into(), changed]
 }
 
 /// The digest of a file, and whether it is a script.
@@ -142,11 +121,7 @@ fn digest(path: &Path) -> io::Result<(Digest, bool)> {
 }
 
 fn version(mut command: Command) -> io::Result<String> {
-    let output = command
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()?;
+    let output = command.arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output()?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 

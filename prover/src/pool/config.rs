@@ -30,12 +30,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            time: Duration::from_secs(10),
-            memory_mb: 512,
-            rlimit: 60_000_000,
-            seed: 0,
-        }
+        Self { time: Duration::from_secs(10), memory_mb: 512, rlimit: 60_000_000, seed: 0 }
     }
 }
 

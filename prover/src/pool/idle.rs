@@ -36,9 +36,7 @@ impl Processes {
     pub(crate) fn make_room(&mut self, size: usize) -> Option<Solver> {
         let full = self.idle.len() + self.busy >= size;
         self.busy += 1;
-        full.then(|| self.idle.pop_front())
-            .flatten()
-            .map(|idle| idle.solver)
+        full.then(|| self.idle.pop_front()).flatten().map(|idle| idle.solver)
     }
 
     /// A busy process has ended.
@@ -49,20 +47,12 @@ impl Processes {
     /// A busy process waits for its tenant's next proof.
     pub(crate) fn put_back(&mut self, tenant: String, solver: Solver) {
         self.ended();
-        self.idle.push_back(Idle {
-            tenant,
-            solver,
-            since: Instant::now(),
-        });
+        self.idle.push_back(Idle { tenant, solver, since: Instant::now() });
     }
 
     /// The processes that have waited for `time`.
     pub(crate) fn expired(&mut self, time: Duration) -> Vec<Solver> {
-        let young = self
-            .idle
-            .iter()
-            .take_while(|idle| idle.since.elapsed() >= time)
-            .count();
+        let young = self.idle.iter().take_while(|idle| idle.since.elapsed() >= time).count();
         self.idle.drain(..young).map(|idle| idle.solver).collect()
     }
 

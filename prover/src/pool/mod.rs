@@ -60,10 +60,7 @@ impl Pool {
     pub async fn start(config: PoolConfig) -> Result<Self, PoolError> {
         let PoolConfig { z3, size, limits } = config;
         let path = z3.clone();
-        let unreadable = |source| PoolError::Unreadable {
-            path: path.clone(),
-            source,
-        };
+        let unreadable = |source| PoolError::Unreadable { path: path.clone(), source };
         let binary = tokio::task::spawn_blocking(move || Binary::open(&z3))
             .await
             .map_err(|error| unreadable(std::io::Error::other(error)))??;
@@ -172,9 +169,7 @@ impl Pool {
         }
         let in_the_way = lock(&self.0.processes).make_room(self.0.size);
         lease.counted = true;
-        self.0
-            .retired
-            .fetch_add(u64::from(in_the_way.is_some()), Ordering::Relaxed);
+        self.0.retired.fetch_add(u64::from(in_the_way.is_some()), Ordering::Relaxed);
         drop(in_the_way);
         self.0.spawned.fetch_add(1, Ordering::Relaxed);
         let started = Solver::start(&self.0.spawner, self.0.limits.memory_mb).await;
@@ -250,8 +245,7 @@ async fn reap(pool: Weak<Inner>) {
         let Some(pool) = pool.upgrade() else { return };
         let mut processes = lock(&pool.processes);
         let expired = processes.expired(IDLE);
-        pool.retired
-            .fetch_add(expired.len() as u64, Ordering::Relaxed);
+        pool.retired.fetch_add(expired.len() as u64, Ordering::Relaxed);
         if processes.waiting() == 0 {
             // Under the lock, so that whoever puts one back next starts the next task.
             pool.reaper_runs.store(false, Ordering::Release);

@@ -51,10 +51,7 @@ pub(crate) fn read(text: &str, symbols: &[String]) -> Option<Counterexample> {
         }
     }
     if omitted > 0 {
-        shown.push(Assignment {
-            name: "…".to_owned(),
-            value: format!("{omitted} more"),
-        });
+        shown.push(Assignment { name: "…".to_owned(), value: format!("{omitted} more") });
     }
     Some(Counterexample(shown))
 }
@@ -72,10 +69,8 @@ fn function(parameters: &[Sexp], body: &Sexp, functions: &Functions<'_>) -> Stri
     if parameters.is_empty() {
         return value(body, functions);
     }
-    let names: Vec<&str> = parameters
-        .iter()
-        .filter_map(|parameter| parameter.list()?.first()?.symbol())
-        .collect();
+    let names: Vec<&str> =
+        parameters.iter().filter_map(|parameter| parameter.list()?.first()?.symbol()).collect();
     let mut table = Table::default();
     let mut rest = body;
     loop {
@@ -118,10 +113,8 @@ fn key(condition: &Sexp, names: &[&str], functions: &Functions<'_>) -> Option<St
         }
         *picked.get_mut(at)? = Some(value(picks, functions));
     }
-    let picked: Vec<String> = picked
-        .into_iter()
-        .map(|value| value.unwrap_or_else(|| "_".to_owned()))
-        .collect();
+    let picked: Vec<String> =
+        picked.into_iter().map(|value| value.unwrap_or_else(|| "_".to_owned())).collect();
     Some(tuple(&picked))
 }
 
@@ -136,28 +129,18 @@ fn mentions(sexp: &Sexp, names: &[&str]) -> bool {
 fn value(sexp: &Sexp, functions: &Functions<'_>) -> String {
     let Node::List(items) = &sexp.node else {
         let text = print_flat(sexp);
-        let whole = text
-            .strip_suffix(".0")
-            .filter(|n| n.bytes().all(|b| b.is_ascii_digit()));
+        let whole = text.strip_suffix(".0").filter(|n| n.bytes().all(|b| b.is_ascii_digit()));
         return whole.map_or(text.clone(), str::to_owned);
     };
     match items.as_slice() {
         [minus, number] if minus.is("-") => {
             let number = value(number, functions);
-            if is_number(&number) {
-                format!("-{number}")
-            } else {
-                format!("(- {number})")
-            }
+            if is_number(&number) { format!("-{number}") } else { format!("(- {number})") }
         }
         [slash, over, under] if slash.is("/") => {
             let (over, under) = (value(over, functions), value(under, functions));
             let plain = is_number(over.strip_prefix('-').unwrap_or(&over)) && is_number(&under);
-            if plain {
-                format!("{over}/{under}")
-            } else {
-                format!("(/ {over} {under})")
-            }
+            if plain { format!("{over}/{under}") } else { format!("(/ {over} {under})") }
         }
         [qualifier, name, _] if qualifier.is("as") => value(name, functions),
         [lambda, parameters, body] if lambda.is("lambda") => {
@@ -205,9 +188,7 @@ fn is_constant_array(head: &Sexp) -> bool {
 
 fn is_number(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_digit())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_digit() || b == b'.' || b == b'/')
+        && text.bytes().all(|b| b.is_ascii_digit() || b == b'.' || b == b'/')
 }
 
 fn tuple(values: &[String]) -> String {
@@ -230,11 +211,8 @@ impl Table {
     }
 
     fn close(self, otherwise: &str) -> String {
-        let entries: String = self
-            .0
-            .into_iter()
-            .map(|(key, value)| format!("{key}: {value}, "))
-            .collect();
+        let entries: String =
+            self.0.into_iter().map(|(key, value)| format!("{key}: {value}, ")).collect();
         format!("{{{entries}else: {otherwise}}}")
     }
 }
@@ -271,10 +249,7 @@ mod tests {
                 "{1: 9, 3: -4, else: 0}",
             ),
             ("(_ as-array k!0)", "{2: 7, else: 0}"),
-            (
-                "(lambda ((i Int)) (ite (= i 1) true false))",
-                "{1: true, else: false}",
-            ),
+            ("(lambda ((i Int)) (ite (= i 1) true false))", "{1: true, else: false}"),
         ] {
             assert_eq!(shown(written), expected, "{written}");
         }
@@ -297,29 +272,18 @@ mod tests {
             .into_iter()
             .map(|a| format!("{}={}", a.name, a.value))
             .collect();
-        assert_eq!(
-            shown,
-            [
-                "g=(x!0) ↦ (+ x!0 1)",
-                "f={(1, -2): true, (_, 3): true, else: false}"
-            ]
-        );
+        assert_eq!(shown, ["g=(x!0) ↦ (+ x!0 1)", "f={(1, -2): true, (_, 3): true, else: false}"]);
     }
 
     #[test]
     fn size_is_bounded() {
         let names: Vec<String> = (0..200).map(|n| format!("c{n}")).collect();
         for value in ["1", &"9".repeat(3_000)] {
-            let model: String = names
-                .iter()
-                .map(|name| format!("(define-fun {name} () Int {value})"))
-                .collect();
+            let model: String =
+                names.iter().map(|name| format!("(define-fun {name} () Int {value})")).collect();
             let shown = read(&format!("({model})"), &names).unwrap().0;
             let total: usize = shown.iter().map(|a| a.name.len() + a.value.len()).sum();
-            assert!(
-                shown.len() <= MAX_ENTRIES && total < MAX_TOTAL + 20,
-                "{total}"
-            );
+            assert!(shown.len() <= MAX_ENTRIES && total < MAX_TOTAL + 20, "{total}");
             let last = shown.last().unwrap();
             assert_eq!(last.value, format!("{} more", 200 - (shown.len() - 1)));
         }

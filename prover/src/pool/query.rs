@@ -36,12 +36,7 @@ pub(crate) struct Judgement {
 
 /// Every option that bears on an answer. All are set before each question: `(reset)` keeps them.
 pub(crate) fn options(limits: &Limits, time: Duration) -> String {
-    let Limits {
-        memory_mb,
-        rlimit,
-        seed,
-        ..
-    } = limits;
+    let Limits { memory_mb, rlimit, seed, .. } = limits;
     let milliseconds = time.as_millis().max(1);
     format!(
         "(set-option :print-success false)\n\
@@ -64,11 +59,7 @@ pub(crate) async fn judge(
     invariant: &Invariant,
     limits: &Limits,
 ) -> Judgement {
-    let mut session = Session {
-        solver,
-        limits,
-        end: Instant::now() + limits.time,
-    };
+    let mut session = Session { solver, limits, end: Instant::now() + limits.time };
     match session.ask(invariant).await {
         Ok(judgement) => judgement,
         Err(failure) => Judgement {
@@ -101,12 +92,8 @@ enum Answer {
 impl Session<'_> {
     async fn ask(&mut self, invariant: &Invariant) -> Result<Judgement, Failure> {
         self.solver.allow_cpu(self.limits.time + GRACE)?;
-        let decided = |verdict| Judgement {
-            verdict,
-            counterexample: None,
-            reason: None,
-            reusable: true,
-        };
+        let decided =
+            |verdict| Judgement { verdict, counterexample: None, reason: None, reusable: true };
         let open = |verdict, reason| Judgement {
             verdict,
             counterexample: None,
@@ -150,20 +137,12 @@ impl Session<'_> {
             text.push('\n');
         }
         text.push_str("(check-sat)\n");
-        let answer = self
-            .solver
-            .exchange(&text, MAX_ANSWER, self.end + GRACE)
-            .await;
+        let answer = self.solver.exchange(&text, MAX_ANSWER, self.end + GRACE).await;
         let answer = answer.map_err(|failure| match failure {
             Failure::Error(message) => Failure::Error(locate(&message, &lines)),
             other => other,
         })?;
-        match answer
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .as_slice()
-        {
+        match answer.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["sat"] => Ok(Answer::Sat),
             ["unsat"] => Ok(Answer::Unsat),
             ["unknown"] => self.why_unknown().await,
@@ -211,26 +190,16 @@ impl Session<'_> {
             reason,
             reusable,
         };
-        match self
-            .solver
-            .exchange("(get-model)\n", MAX_MODEL, deadline)
-            .await
-        {
+        match self.solver.exchange("(get-model)\n", MAX_MODEL, deadline).await {
             Ok(lines) => match model::read(&lines.join("\n"), &invariant.symbols) {
                 Some(counterexample) => refuted(Some(counterexample), None, true),
-                None => refuted(
-                    None,
-                    Some("the counterexample could not be read".to_owned()),
-                    true,
-                ),
+                None => {
+                    refuted(None, Some("the counterexample could not be read".to_owned()), true)
+                }
             },
             Err(failure) => {
                 let why = self.explain(&failure);
-                refuted(
-                    None,
-                    Some(format!("the counterexample could not be read: {why}")),
-                    false,
-                )
+                refuted(None, Some(format!("the counterexample could not be read: {why}")), false)
             }
         }
     }
@@ -265,10 +234,7 @@ impl Session<'_> {
 }
 
 fn unexpected(answer: &[String]) -> Failure {
-    Failure::Error(format!(
-        "z3 gave an unexpected answer: {}",
-        cut(&answer.join(" "))
-    ))
+    Failure::Error(format!("z3 gave an unexpected answer: {}", cut(&answer.join(" "))))
 }
 
 /// Turns `(error "line 12 column 3: message")` into `line 4: message` with the author's line.
@@ -289,11 +255,7 @@ fn locate(error: &str, lines: &[(u32, u32)]) -> String {
 
 fn cut(text: &str) -> String {
     const MOST: usize = 300;
-    let mut short: String = text
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(MOST)
-        .collect();
+    let mut short: String = text.chars().filter(|c| !c.is_control()).take(MOST).collect();
     if text.chars().count() > MOST {
         short.push('…');
     }
@@ -311,10 +273,7 @@ mod tests {
             locate("(error \"line 14 column 3: no \"\"x\"\"\")", &lines),
             "line 3: no \"x\""
         );
-        assert_eq!(
-            locate("(error \"line 15 column 3: no\")", &lines),
-            "line 9: no"
-        );
+        assert_eq!(locate("(error \"line 15 column 3: no\")", &lines), "line 9: no");
         assert_eq!(locate("(error \"out of memory\")", &lines), "out of memory");
     }
 }

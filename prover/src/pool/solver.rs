@@ -5,7 +5,7 @@ use std::process::ExitStatus;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::Instant;
 
@@ -58,18 +58,10 @@ impl Solver {
     pub(crate) async fn start(spawner: &Spawner, memory_mb: u64) -> Result<Self, Failure> {
         let mut child = spawner.spawn().await?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(Failure::Io(io::Error::other(
-                "a pipe to the solver is missing",
-            )));
+            return Err(Failure::Io(io::Error::other("a pipe to the solver is missing")));
         };
-        let mut solver = Self {
-            child,
-            stdin,
-            stdout,
-            lines_sent: 0,
-            busy: Duration::ZERO,
-            uses: 0,
-        };
+        let mut solver =
+            Self { child, stdin, stdout, lines_sent: 0, busy: Duration::ZERO, uses: 0 };
         let answer = solver.exchange("", 1_024, Instant::now() + START).await?;
         if let Some(line) = answer.first() {
             return Err(Failure::Error(line.clone()));
@@ -89,9 +81,7 @@ impl Solver {
         // The frame's end cannot be guessed by a spec, so that no output can pass for it.
         let sentinel = format!("end-{:032x}", rand::random::<u128>());
         let message = format!("{text}(echo \"{sentinel}\")\n");
-        self.lines_sent = self
-            .lines_sent
-            .saturating_add(crate::lexer::count_lines(&message));
+        self.lines_sent = self.lines_sent.saturating_add(crate::lexer::count_lines(&message));
         let started = Instant::now();
         let Self { stdin, stdout, .. } = self;
         let write = async {
@@ -109,9 +99,7 @@ impl Solver {
                 _ = write => read.await,
             }
         };
-        let answer = tokio::time::timeout_at(deadline, both)
-            .await
-            .unwrap_or(Err(Failure::Late));
+        let answer = tokio::time::timeout_at(deadline, both).await.unwrap_or(Err(Failure::Late));
         self.busy += started.elapsed();
         match answer {
             Err(Failure::Ended(_, text)) => {
@@ -135,9 +123,7 @@ impl Solver {
     }
 
     fn fence(&self, memory_mb: u64) -> io::Result<()> {
-        let memory = memory_mb
-            .saturating_add(OVERHEAD_MB)
-            .saturating_mul(1 << 20);
+        let memory = memory_mb.saturating_add(OVERHEAD_MB).saturating_mul(1 << 20);
         for (resource, most) in [
             (limits::MEMORY, memory),
             (limits::FILE_SIZE, 0),
@@ -151,10 +137,7 @@ impl Solver {
     }
 
     fn pid(&self) -> Option<Pid> {
-        self.child
-            .id()
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw)
+        self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
     }
 
     #[cfg(target_os = "linux")]
@@ -165,17 +148,8 @@ impl Solver {
         maximum: Option<u64>,
     ) -> io::Result<()> {
         use rustix::process::{Rlimit, prlimit};
-        let pid = self
-            .pid()
-            .ok_or_else(|| io::Error::other("the solver has ended"))?;
-        prlimit(
-            Some(pid),
-            resource,
-            Rlimit {
-                current: Some(current),
-                maximum,
-            },
-        )?;
+        let pid = self.pid().ok_or_else(|| io::Error::other("the solver has ended"))?;
+        prlimit(Some(pid), resource, Rlimit { current: Some(current), maximum })?;
         Ok(())
     }
 
@@ -219,7 +193,7 @@ impl Drop for Solver {
 /// Reads lines up to the sentinel. An `(error` ends the exchange at once: what follows it means
 /// nothing.
 async fn read_frame(
-    stdout: &mut ChildStdout,
+    stdout: &mut (impl AsyncRead + Unpin),
     sentinel: &str,
     bound: usize,
 ) -> Result<Vec<String>, Failure> {
@@ -252,5 +226,37 @@ async fn read_frame(
         if read > bound {
             return Err(Failure::TooMuch(bound));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn frame(mut output: &[u8], bound: usize) -> Result<Vec<String>, Failure> {
+        read_frame(&mut output, "end-1", bound).await
+    }
+
+    #[tokio::test]
+    async fn only_the_whole_sentinel_ends_an_answer() {
+        assert_eq!(frame(b"unsat\nend-1\n", 100).await.unwrap(), ["unsat"]);
+        assert_eq!(frame(b"end-2\n end-1\nend-1 \nend-1\n", 100).await.unwrap().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn an_error_ends_the_exchange_whatever_follows() {
+        let failure = frame(b"(error \"line 1\")\nunsat\nend-1\n", 100).await.unwrap_err();
+        assert!(matches!(failure, Failure::Error(line) if line == "(error \"line 1\")"));
+        let failure = frame(b"unsat\n(error \"late\")\nend-1\n", 100).await.unwrap_err();
+        assert!(matches!(failure, Failure::Error(_)));
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_an_end_is_none() {
+        for output in [b"".as_slice(), b"unsat\n", b"unsat\nend-1"] {
+            assert!(matches!(frame(output, 100).await.unwrap_err(), Failure::Ended(None, _)));
+        }
+        let endless = vec![b'x'; 200_000];
+        assert!(matches!(frame(&endless, 100).await.unwrap_err(), Failure::TooMuch(100)));
     }
 }

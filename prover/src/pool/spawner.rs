@@ -24,15 +24,13 @@ impl Spawner {
     /// Starts the thread.
     pub(crate) fn start(binary: Arc<Binary>) -> io::Result<Self> {
         let (jobs, queue) = mpsc::channel::<(tokio::runtime::Handle, Answer)>();
-        std::thread::Builder::new()
-            .name("z3-spawner".to_owned())
-            .spawn(move || {
-                for (runtime, answer) in queue {
-                    let _entered = runtime.enter();
-                    // When nobody waits any more the child comes back and is killed as it is dropped.
-                    drop(answer.send(spawn(&binary)));
-                }
-            })?;
+        std::thread::Builder::new().name("z3-spawner".to_owned()).spawn(move || {
+            for (runtime, answer) in queue {
+                let _entered = runtime.enter();
+                // When nobody waits any more the child comes back and is killed as it is dropped.
+                drop(answer.send(spawn(&binary)));
+            }
+        })?;
         Ok(Self(jobs))
     }
 
@@ -40,9 +38,7 @@ impl Spawner {
     pub(crate) async fn spawn(&self) -> io::Result<Child> {
         let (answer, child) = oneshot::channel();
         let ended = || io::Error::other("the thread that starts solvers has ended");
-        self.0
-            .send((tokio::runtime::Handle::current(), answer))
-            .map_err(|_| ended())?;
+        self.0.send((tokio::runtime::Handle::current(), answer)).map_err(|_| ended())?;
         child.await.map_err(|_| ended())?
     }
 }
