@@ -1,1 +1,80 @@
-//! 
+//! The side effects of the workflows: fetching repositories, proving, recording, signalling.
+//!
+//! Each activity can be repeated at any point without a second effect: what it stages is keyed,
+//! and what it records is one transaction.
+
+pub mod error;
+pub mod git;
+pub mod head_poll;
+pub mod pulse;
+pub mod repo_sync;
+pub mod spec_drift;
+
+use std::sync::Arc;
+
+use prometheus::Registry;
+use sbh_prover::Pool;
+use sbh_runtime::{Config, Keyring, valkey::Valkey};
+use sbh_store::Store;
+
+pub use error::{Failure, FailureKind};
+pub use head_poll::HeadPoll;
+pub use repo_sync::{DocumentSignals, RepoSync};
+pub use spec_drift::SpecDrift;
+
+/// What the activities work with.
+#[derive(Clone)]
+pub struct Parts {
+    /// The configuration of this process.
+    pub config: Config,
+    /// The database.
+    pub store: Store,
+    /// Opens the credentials of connections.
+    pub keyring: Keyring,
+    /// The cache of verdicts.
+    pub valkey: Valkey,
+    /// The solver processes.
+    pub pool: Pool,
+    /// Starts and signals the workflows of documents.
+    pub documents: Arc<dyn DocumentSignals>,
+}
+
+/// All activities, ready to be registered with a worker.
+pub struct Activities {
+    parts: Parts,
+    git: git::Git,
+    repo_sync: repo_sync::metrics::Metrics,
+    spec_drift: spec_drift::metrics::Metrics,
+    head_poll: head_poll::Metrics,
+}
+
+impl Activities {
+    /// Checks the configuration and registers the metrics.
+    ///
+    /// # Errors
+    /// A field of the configuration that cannot be used, or a metric that is registered already.
+    pub fn new(parts: Parts, registry: &Registry) -> anyhow::Result<Self> {
+        Ok(Self {
+            git: git::Git::new(&parts.config.git)?,
+            repo_sync: repo_sync::metrics::Metrics::register(registry)?,
+            spec_drift: spec_drift::metrics::Metrics::register(registry)?,
+            head_poll: head_poll::Metrics::register(registry)?,
+            parts,
+        })
+    }
+
+    /// The activities of `repo_sync`.
+    pub fn repo_sync(&self) -> RepoSync {
+        RepoSync::new(self.parts.clone(), self.git.clone(), self.repo_sync.clone())
+    }
+
+    /// The activities of `spec_drift`.
+    pub fn spec_drift(&self) -> SpecDrift {
+        SpecDrift::new(self.parts.clone(), self.spec_drift.clone())
+    }
+
+    /// The activity of `head_poll`.
+    pub fn head_poll(&self) -> HeadPoll {
+        HeadPoll::new(self.parts.clone(), self.git.clone(), self.head_poll.clone())
+    }
+}

@@ -1,0 +1,90 @@
+//! The activities of `repo_sync`: the store follows a repository's tracked branch, and the
+//! workflows of changed documents are told.
+#![allow(missing_docs, reason = "the macro adds constants that it does not document")]
+
+mod announce;
+pub(crate) mod metrics;
+mod plan;
+mod reading;
+mod sync;
+
+use std::sync::Arc;
+
+use sbh_domain::TenantId;
+use sbh_store::repository::Repository;
+use sbh_workflows::repo_sync::{
+    AnnounceInput, AnnounceOutcome, SyncInput, SyncOutcome, definitions,
+};
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+
+pub use announce::DocumentSignals;
+use metrics::Metrics;
+
+use crate::error::Failure;
+use crate::git::{Credential, Git, Remote, credential};
+use crate::pulse::{Pulse, beating};
+use crate::{FailureKind, Parts};
+
+/// The activities of `repo_sync`.
+pub struct RepoSync {
+    parts: Parts,
+    git: Git,
+    metrics: Metrics,
+}
+
+#[activities]
+impl RepoSync {
+    /// See [`sbh_workflows::repo_sync::RepoSyncActivities`].
+    #[activity(definition = definitions::Sync)]
+    pub async fn sync(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: SyncInput,
+    ) -> Result<SyncOutcome, ActivityError> {
+        let pulse = Pulse::default();
+        let attempt = context.info().attempt;
+        beating(&context, &pulse, self.synchronise(&pulse, &input, attempt)).await
+    }
+
+    /// See [`sbh_workflows::repo_sync::RepoSyncActivities`].
+    #[activity(definition = definitions::Announce)]
+    pub async fn announce(
+        self: Arc<Self>,
+        context: ActivityContext,
+        input: AnnounceInput,
+    ) -> Result<AnnounceOutcome, ActivityError> {
+        let pulse = Pulse::default();
+        beating(&context, &pulse, self.tell(&pulse, &input)).await
+    }
+}
+
+impl RepoSync {
+    pub(crate) fn new(parts: Parts, git: Git, metrics: Metrics) -> Self {
+        Self { parts, git, metrics }
+    }
+}
+
+/// Checks a repository's address and opens its connection's credential.
+pub(crate) async fn remote_of(
+    parts: &Parts,
+    git: &Git,
+    tenant: &TenantId,
+    repository: &Repository,
+) -> Result<Remote, Failure> {
+    let sealed = match repository.connection {
+        Some(connection) => parts.store.connection_credential(tenant, connection).await?,
+        None => None,
+    };
+    let credential = match sealed {
+        None => None,
+        Some(sealed) => {
+            let plain = parts.keyring.open(credential::PURPOSE, &sealed).map_err(|error| {
+                let message = format!("the connection's credential cannot be opened: {error}");
+                Failure::new(FailureKind::Credential, message)
+            })?;
+            Some(Credential::parse(&plain)?)
+        }
+    };
+    git.remote(&repository.url, credential).await
+}
