@@ -5,7 +5,10 @@
 
 use chrono::{DateTime, Utc};
 use sbh_domain::{ConnectionId, RepositoryId, TenantId};
+use serde_json::json;
 
+use crate::audit;
+use crate::text::shortened;
 use crate::{Store, StoreError};
 
 /// A connection as people see it: without secrets.
@@ -52,6 +55,9 @@ pub struct ConnectionForWebhook {
 
 impl Store {
     /// Makes a connection with one secret.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the name is taken.
     pub async fn create_connection(
         &self,
         tenant: &TenantId,
@@ -61,14 +67,76 @@ impl Store {
         sealed_secret: &[u8],
         sealed_credential: Option<&[u8]>,
     ) -> Result<ConnectionId, StoreError> {
-        let _ = (tenant, actor, source, name, sealed_secret, sealed_credential);
-        todo!()
+        let id = ConnectionId(uuid::Uuid::now_v7());
+        let name = shortened(name, 200);
+        let mut tx = self.scope(tenant).await?;
+        sqlx::query!(
+            "INSERT INTO connections (id, tenant_id, source, name, sealed_credential)
+             VALUES ($1, $2, $3, $4, $5)",
+            id.0,
+            tenant.as_str(),
+            source,
+            name,
+            sealed_credential,
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(|error| {
+            if StoreError::breaks(&error, "connections_name_key") {
+                StoreError::Conflict(format!(
+                    "there is a connection {name:?} already: choose another name"
+                ))
+            } else if StoreError::breaks(&error, "connections_tenant_id_fkey") {
+                StoreError::not_found("tenant", tenant)
+            } else {
+                error.into()
+            }
+        })?;
+        sqlx::query!(
+            "INSERT INTO connection_secrets (tenant_id, connection_id, sealed) VALUES ($1, $2, $3)",
+            tenant.as_str(),
+            id.0,
+            sealed_secret,
+        )
+        .execute(&mut *tx)
+        .await?;
+        let detail =
+            json!({ "name": name, "source": source, "credential": sealed_credential.is_some() });
+        audit::append(&mut tx, tenant, actor, "connection.create", id, &detail).await?;
+        tx.commit().await?;
+        Ok(id)
     }
 
     /// All connections of a tenant, by name.
     pub async fn connections(&self, tenant: &TenantId) -> Result<Vec<Connection>, StoreError> {
-        let _ = tenant;
-        todo!()
+        let mut tx = self.scope(tenant).await?;
+        let rows = sqlx::query!(
+            r#"SELECT id, source, name, sealed_credential IS NOT NULL AS "has_credential!", created_at,
+                      last_delivery_at, last_error, deliveries, refused,
+                      (SELECT count(*) FROM connection_secrets secret
+                       WHERE secret.tenant_id = $1 AND secret.connection_id = connection.id) AS "live!"
+               FROM connections connection WHERE tenant_id = $1 ORDER BY name"#,
+            tenant.as_str(),
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| Connection {
+                id: ConnectionId(row.id),
+                tenant: tenant.clone(),
+                source: row.source,
+                name: row.name,
+                live_secrets: u8::try_from(row.live).unwrap_or(u8::MAX),
+                has_credential: row.has_credential,
+                created_at: row.created_at,
+                last_delivery_at: row.last_delivery_at,
+                last_error: row.last_error,
+                deliveries: row.deliveries,
+                refused: row.refused,
+            })
+            .collect())
     }
 
     /// Adds a new secret and keeps the one before it live: the older of two goes.
@@ -79,8 +147,36 @@ impl Store {
         connection: ConnectionId,
         sealed_secret: &[u8],
     ) -> Result<(), StoreError> {
-        let _ = (tenant, actor, connection, sealed_secret);
-        todo!()
+        let mut tx = self.scope(tenant).await?;
+        // The lock makes rotations of one connection wait for each other.
+        sqlx::query!(
+            "SELECT id FROM connections WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE",
+            tenant.as_str(),
+            connection.0,
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or_else(|| StoreError::not_found("connection", connection))?;
+        sqlx::query!(
+            "INSERT INTO connection_secrets (tenant_id, connection_id, sealed) VALUES ($1, $2, $3)",
+            tenant.as_str(),
+            connection.0,
+            sealed_secret,
+        )
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "DELETE FROM connection_secrets WHERE tenant_id = $1 AND connection_id = $2 AND id NOT IN
+                 (SELECT id FROM connection_secrets WHERE tenant_id = $1 AND connection_id = $2
+                  ORDER BY id DESC LIMIT 2)",
+            tenant.as_str(),
+            connection.0,
+        )
+        .execute(&mut *tx)
+        .await?;
+        audit::append(&mut tx, tenant, actor, "connection.rotate", connection, &json!({})).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Looks a connection up by its id alone (as `sbh_dispatch`). `None` where there is none.
@@ -88,8 +184,27 @@ impl Store {
         &self,
         connection: ConnectionId,
     ) -> Result<Option<ConnectionForWebhook>, StoreError> {
-        let _ = connection;
-        todo!()
+        let row = sqlx::query!(
+            r#"SELECT tenant_id, source,
+                      ARRAY(SELECT sealed FROM connection_secrets
+                            WHERE connection_id = $1 ORDER BY id DESC) AS "secrets!",
+                      ARRAY(SELECT id FROM repositories
+                            WHERE connection_id = $1 AND removed_at IS NULL ORDER BY id) AS "ids!",
+                      ARRAY(SELECT url FROM repositories
+                            WHERE connection_id = $1 AND removed_at IS NULL ORDER BY id) AS "urls!"
+               FROM connections WHERE id = $1"#,
+            connection.0,
+        )
+        .fetch_optional(&self.dispatch)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(ConnectionForWebhook {
+            id: connection,
+            tenant: crate::tenant::known(row.tenant_id)?,
+            source: row.source,
+            sealed_secrets: row.secrets,
+            repositories: row.ids.into_iter().map(RepositoryId).zip(row.urls).collect(),
+        }))
     }
 
     /// The sealed credential for fetching, if there is one.
@@ -98,8 +213,17 @@ impl Store {
         tenant: &TenantId,
         connection: ConnectionId,
     ) -> Result<Option<Vec<u8>>, StoreError> {
-        let _ = (tenant, connection);
-        todo!()
+        let mut tx = self.scope(tenant).await?;
+        let row = sqlx::query!(
+            "SELECT sealed_credential FROM connections WHERE tenant_id = $1 AND id = $2",
+            tenant.as_str(),
+            connection.0,
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or_else(|| StoreError::not_found("connection", connection))?;
+        tx.commit().await?;
+        Ok(row.sealed_credential)
     }
 
     /// Adds deliveries and refusals that were counted in memory (the caller flushes now and then:
@@ -112,7 +236,24 @@ impl Store {
         refused: i64,
         last_error: Option<&str>,
     ) -> Result<(), StoreError> {
-        let _ = (tenant, connection, deliveries, refused, last_error);
-        todo!()
+        let mut tx = self.scope(tenant).await?;
+        let updated = sqlx::query!(
+            "UPDATE connections SET
+                 deliveries = deliveries + $3,
+                 refused = refused + $4,
+                 last_error = coalesce($5, last_error),
+                 last_delivery_at = CASE WHEN $3 > 0 THEN now() ELSE last_delivery_at END
+             WHERE tenant_id = $1 AND id = $2",
+            tenant.as_str(),
+            connection.0,
+            deliveries,
+            refused,
+            last_error.map(|error| shortened(error, 2_000)),
+        )
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        if updated == 0 { Err(StoreError::not_found("connection", connection)) } else { Ok(()) }
     }
 }

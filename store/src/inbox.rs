@@ -8,8 +8,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sbh_domain::{ConnectionId, DocumentId, InboxId, RepositoryId, TenantId};
+use serde_json::json;
 
+use crate::audit;
+use crate::text::shortened;
 use crate::{Store, StoreError};
+
+pub use crate::inbox_claim::InboxListener;
 
 /// A notice to be acknowledged: "look at this repository".
 #[derive(Clone, Debug)]
@@ -104,92 +109,79 @@ pub struct InboxDepth {
     pub oldest_age: Option<Duration>,
 }
 
-/// Wakes dispatchers; made by [`Store::inbox_listener`].
-#[derive(Debug)]
-pub struct InboxListener {
-    // A connection of its own, outside the pools (LISTEN holds it).
-    pub(crate) listener: sqlx::postgres::PgListener,
-}
-
-impl InboxListener {
-    /// Waits for the next wake-up. Ends with an error when the connection is lost; a lost one is
-    /// re-made by the next call.
-    pub async fn woken(&mut self) -> Result<(), StoreError> {
-        let _ = &mut self.listener;
-        todo!()
-    }
-}
-
 impl Store {
     /// Commits a notice to the inbox, in one round trip. After this returns it may be acknowledged.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] where the tenant tracks no such repository.
     pub async fn accept(&self, notice: &NewNotice) -> Result<Accepted, StoreError> {
-        let _ = notice;
-        todo!()
-    }
-
-    /// Wakes all dispatchers (NOTIFY). Call it coalesced, outside any transaction: a NOTIFY per
-    /// row would make all commits wait for each other.
-    pub async fn wake_dispatchers(&self) -> Result<(), StoreError> {
-        todo!()
-    }
-
-    /// A listener for [`Store::wake_dispatchers`], on its own connection.
-    pub async fn inbox_listener(&self) -> Result<InboxListener, StoreError> {
-        todo!()
-    }
-
-    /// Takes up to `limit` open rows that no synchronisation has taken up and that were never
-    /// signalled, or last signalled longer ago than `again_after`, oldest first, skipping rows that
-    /// another dispatcher holds; marks them as signalled now and groups them by repository.
-    pub async fn claim_notices(
-        &self,
-        limit: i64,
-        again_after: Duration,
-    ) -> Result<Vec<Claim>, StoreError> {
-        let _ = (limit, again_after);
-        todo!()
-    }
-
-    /// Gives rows back that could not be signalled because Temporal was away: the next claim finds
-    /// them; it does not count as an attempt.
-    pub async fn release_notices(&self, claim: &Claim) -> Result<(), StoreError> {
-        let _ = claim;
-        todo!()
-    }
-
-    /// Notes a failed attempt of all open rows of a repository; rows with `max_attempts` or more
-    /// are parked with the reason. Returns how many were parked.
-    pub async fn fail_notices(
-        &self,
-        tenant: &TenantId,
-        repository: RepositoryId,
-        reason: &str,
-        max_attempts: i32,
-    ) -> Result<u64, StoreError> {
-        let _ = (tenant, repository, reason, max_attempts);
-        todo!()
-    }
-
-    /// Documents whose observed hash differs from the recorded one and that were announced
-    /// longer ago than `older_than` (or never), for the reconciler; marks them as announced now.
-    pub async fn claim_open_documents(
-        &self,
-        older_than: Duration,
-        limit: i64,
-    ) -> Result<Vec<OpenDocument>, StoreError> {
-        let _ = (older_than, limit);
-        todo!()
-    }
-
-    /// Closes open rows whose synchronisation has no document left to record: what a crash
-    /// between two transactions can leave behind. Returns how many.
-    pub async fn close_finished_notices(&self) -> Result<u64, StoreError> {
-        todo!()
+        let id = InboxId(uuid::Uuid::now_v7());
+        let dedup_key = shortened(&notice.dedup_key, 300);
+        // A duplicate that is committed while this statement runs stops the insert and is not seen
+        // by the look-up: the next turn sees it. Each turn has a reason to end, but none is certain.
+        for _ in 0..10 {
+            // `scope` is a volatile function in a CTE: it runs before the row that is selected from
+            // it exists, so the policies compare with this very tenant. The repository is looked up
+            // per row, hence after that too, and NULL where it is not the tenant's.
+            let row = sqlx::query!(
+                r#"WITH scope AS MATERIALIZED (SELECT set_config('sbh.tenant', $1, true) AS tenant),
+                   added AS (
+                       INSERT INTO inbox
+                           (id, tenant_id, repository_id, source, connection_id, dedup_key, hint)
+                       SELECT $2, scope.tenant,
+                              (SELECT repository.id FROM repositories repository
+                               WHERE repository.tenant_id = scope.tenant AND repository.id = $3
+                                 AND repository.removed_at IS NULL),
+                              $4, $5, $6, $7
+                       FROM scope
+                       ON CONFLICT (tenant_id, repository_id, dedup_key)
+                           WHERE state = 'open' AND sync_id IS NULL DO NOTHING
+                       RETURNING id
+                   )
+                   SELECT id AS "id!", true AS "added!" FROM added
+                   UNION ALL
+                   SELECT waiting.id, false FROM inbox waiting
+                   WHERE NOT EXISTS (SELECT FROM added)
+                     AND waiting.tenant_id = $1 AND waiting.repository_id = $3
+                     AND waiting.dedup_key = $6 AND waiting.state = 'open' AND waiting.sync_id IS NULL
+                   LIMIT 1"#,
+                notice.tenant.as_str(),
+                id.0,
+                notice.repository.0,
+                notice.source,
+                notice.connection.map(|connection| connection.0),
+                dedup_key,
+                &notice.hint,
+            )
+            .fetch_optional(&self.app)
+            .await;
+            match row {
+                Ok(Some(row)) if row.added => return Ok(Accepted::New(id)),
+                Ok(Some(row)) => return Ok(Accepted::Duplicate(InboxId(row.id))),
+                Ok(None) => {}
+                // 23502, not null: the look-up found no repository.
+                Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("23502") => {
+                    return Err(StoreError::not_found("repository", notice.repository));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Busy)
     }
 
     /// How full the inbox is, over all tenants.
     pub async fn inbox_depth(&self) -> Result<InboxDepth, StoreError> {
-        todo!()
+        let row = sqlx::query!(
+            r#"SELECT count(*) FILTER (WHERE state = 'open') AS "open!",
+                      count(*) FILTER (WHERE state = 'parked') AS "parked!",
+                      extract(epoch FROM now() - min(received_at) FILTER (WHERE state = 'open'))
+                          ::double precision AS age
+               FROM inbox WHERE state <> 'closed'"#
+        )
+        .fetch_one(&self.dispatch)
+        .await?;
+        let oldest_age = row.age.map(|age| Duration::try_from_secs_f64(age).unwrap_or_default());
+        Ok(InboxDepth { open: row.open, parked: row.parked, oldest_age })
     }
 
     /// A page of a tenant's rows, newest first, in one state or in all; `before` is the id of the
@@ -201,24 +193,174 @@ impl Store {
         before: Option<InboxId>,
         limit: i64,
     ) -> Result<Vec<InboxRow>, StoreError> {
-        let _ = (tenant, state, before, limit);
-        todo!()
+        let before = before.map_or(uuid::Uuid::max(), |id| id.0);
+        let mut tx = self.scope(tenant).await?;
+        let rows = match state {
+            // Few rows among many closed ones: the partial index gives them.
+            Some(state @ ("open" | "parked")) => {
+                sqlx::query_as!(
+                    Row,
+                    "SELECT id, repository_id, source, state, reason, attempts, hint, received_at,
+                            signalled_at, closed_at
+                     FROM inbox
+                     WHERE tenant_id = $1 AND state <> 'closed' AND state = $2 AND id < $3
+                     ORDER BY id DESC LIMIT $4",
+                    tenant.as_str(),
+                    state,
+                    before,
+                    limit,
+                )
+                .fetch_all(&mut *tx)
+                .await?
+            }
+            state => {
+                sqlx::query_as!(
+                    Row,
+                    "SELECT id, repository_id, source, state, reason, attempts, hint, received_at,
+                            signalled_at, closed_at
+                     FROM inbox
+                     WHERE tenant_id = $1 AND ($2::text IS NULL OR state = $2) AND id < $3
+                     ORDER BY id DESC LIMIT $4",
+                    tenant.as_str(),
+                    state,
+                    before,
+                    limit,
+                )
+                .fetch_all(&mut *tx)
+                .await?
+            }
+        };
+        tx.commit().await?;
+        Ok(rows.into_iter().map(Row::of).collect())
     }
 
     /// One row.
     pub async fn inbox_row(&self, tenant: &TenantId, id: InboxId) -> Result<InboxRow, StoreError> {
-        let _ = (tenant, id);
-        todo!()
+        let mut tx = self.scope(tenant).await?;
+        let row = sqlx::query_as!(
+            Row,
+            "SELECT id, repository_id, source, state, reason, attempts, hint, received_at,
+                    signalled_at, closed_at
+             FROM inbox WHERE tenant_id = $1 AND id = $2",
+            tenant.as_str(),
+            id.0,
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or_else(|| StoreError::not_found("inbox row", id))?;
+        tx.commit().await?;
+        Ok(row.of())
     }
 
-    /// Opens a parked row again, with no attempts counted.
+    /// Opens a parked row again, with no attempts counted. Where the same notice waits already, the
+    /// parked row is closed as `superseded` instead.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the row is not parked.
     pub async fn retry_notice(
         &self,
         tenant: &TenantId,
         actor: &str,
         id: InboxId,
     ) -> Result<(), StoreError> {
-        let _ = (tenant, actor, id);
-        todo!()
+        let mut tx = self.scope(tenant).await?;
+        let row = sqlx::query!(
+            "SELECT repository_id, dedup_key, state FROM inbox WHERE tenant_id = $1 AND id = $2
+             FOR NO KEY UPDATE",
+            tenant.as_str(),
+            id.0,
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or_else(|| StoreError::not_found("inbox row", id))?;
+        if row.state != "parked" {
+            return Err(StoreError::Conflict(format!(
+                "the inbox row {id} is {}, not parked",
+                row.state
+            )));
+        }
+        // A duplicate that comes in between breaks the unique index, and trying again helps.
+        sqlx::query!(
+            "UPDATE inbox SET
+                 state = CASE WHEN twin.waits THEN 'closed' ELSE 'open' END,
+                 reason = CASE WHEN twin.waits THEN 'superseded' END,
+                 closed_at = CASE WHEN twin.waits THEN now() END,
+                 attempts = 0, signalled_at = NULL, sync_id = NULL
+             FROM (SELECT EXISTS (
+                 SELECT FROM inbox WHERE tenant_id = $1 AND repository_id = $3 AND dedup_key = $4
+                                     AND state = 'open' AND sync_id IS NULL) AS waits) AS twin
+             WHERE tenant_id = $1 AND id = $2",
+            tenant.as_str(),
+            id.0,
+            row.repository_id,
+            row.dedup_key,
+        )
+        .execute(&mut *tx)
+        .await?;
+        audit::append(&mut tx, tenant, actor, "inbox.retry", id, &json!({})).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Notes a failed attempt of all open rows of a repository; rows with `max_attempts` or more
+    /// are parked with the reason. Returns how many were parked.
+    pub async fn fail_notices(
+        &self,
+        tenant: &TenantId,
+        repository: RepositoryId,
+        reason: &str,
+        max_attempts: i32,
+    ) -> Result<u64, StoreError> {
+        let mut tx = self.scope(tenant).await?;
+        let parked = sqlx::query_scalar!(
+            r#"WITH failed AS (
+                   UPDATE inbox SET
+                       attempts = attempts + 1,
+                       reason = $3,
+                       state = CASE WHEN attempts + 1 >= $4 THEN 'parked' ELSE 'open' END
+                   WHERE tenant_id = $1 AND repository_id = $2 AND state = 'open'
+                   RETURNING state
+               )
+               SELECT count(*) AS "count!" FROM failed WHERE state = 'parked'"#,
+            tenant.as_str(),
+            repository.0,
+            shortened(reason, 2_000),
+            max_attempts,
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(parked.unsigned_abs())
+    }
+}
+
+/// A row's columns as the database gives them.
+struct Row {
+    id: uuid::Uuid,
+    repository_id: uuid::Uuid,
+    source: String,
+    state: String,
+    reason: Option<String>,
+    attempts: i32,
+    hint: serde_json::Value,
+    received_at: DateTime<Utc>,
+    signalled_at: Option<DateTime<Utc>>,
+    closed_at: Option<DateTime<Utc>>,
+}
+
+impl Row {
+    fn of(self) -> InboxRow {
+        InboxRow {
+            id: InboxId(self.id),
+            repository: RepositoryId(self.repository_id),
+            source: self.source,
+            state: self.state,
+            reason: self.reason,
+            attempts: self.attempts,
+            hint: self.hint,
+            received_at: self.received_at,
+            signalled_at: self.signalled_at,
+            closed_at: self.closed_at,
+        }
     }
 }

@@ -5,20 +5,32 @@
 //! shows nothing rather than another tenant's rows.
 
 pub mod audit;
+mod connect;
 pub mod connection;
 pub mod coverage;
 pub mod error;
 pub mod idempotency;
 pub mod inbox;
+mod inbox_claim;
 pub mod migrate;
-pub mod repository;
+mod record;
 pub mod repo_sync;
+pub mod repository;
+mod repository_removal;
+mod settle;
 pub mod spec_drift;
+mod spec_drift_view;
+mod stage;
 pub mod tenant;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod text;
 
+pub use connect::StoreOptions;
 pub use error::StoreError;
 
-use sqlx::PgPool;
+use sbh_domain::TenantId;
+use sqlx::{PgPool, Postgres, Transaction};
 
 /// The store: two pools, one per database role.
 #[derive(Clone, Debug)]
@@ -29,33 +41,22 @@ pub struct Store {
     dispatch: PgPool,
 }
 
-/// Where the database is and how much of it to use.
-#[derive(Clone, Debug)]
-pub struct StoreOptions {
-    /// `postgres://sbh_app:…@host:port/database`.
-    pub app_url: String,
-    /// `postgres://sbh_dispatch:…@host:port/database`.
-    pub dispatch_url: String,
-    /// Connections of the `sbh_app` pool at most; the other pool gets a quarter, at least 2.
-    pub max_connections: u32,
-}
-
 impl Store {
-    /// Connects, and refuses a role that is a superuser or bypasses row-level security, and a
-    /// database whose migrations are not the ones built in.
-    ///
-    /// # Errors
-    /// [`StoreError`] names the database's answer or the rule that a role breaks.
-    pub async fn connect(options: &StoreOptions) -> Result<Self, StoreError> {
-        let _ = options;
-        todo!()
-    }
-
     /// Whether the database answers (`SELECT 1`), for `/readyz`.
     ///
     /// # Errors
     /// The database's answer.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        todo!()
+        sqlx::query!("SELECT 1 AS one").fetch_one(&self.app).await?;
+        Ok(())
+    }
+
+    /// Begins a transaction that sees the rows of one tenant. Dropped, it is rolled back.
+    async fn scope(&self, tenant: &TenantId) -> Result<Transaction<'static, Postgres>, StoreError> {
+        let mut tx = self.app.begin().await?;
+        sqlx::query!("SELECT set_config('sbh.tenant', $1, true)", tenant.as_str())
+            .fetch_one(&mut *tx)
+            .await?;
+        Ok(tx)
     }
 }

@@ -1,10 +1,16 @@
 //! What a synchronisation of a repository reads and stages.
 
-use sbh_domain::{Digest, InboxId, RepositoryId, SyncId, TenantId};
+use std::collections::BTreeMap;
+
+use sbh_domain::{Digest, DocumentId, InboxId, RepositoryId, SyncId, TenantId};
+use serde_json::json;
+use sqlx::PgConnection;
 
 use crate::inbox::OpenDocument;
 use crate::repository::Repository;
-use crate::{Store, StoreError};
+use crate::settle::{Change, settle};
+use crate::text::shortened;
+use crate::{Store, StoreError, audit};
 
 /// What a synchronisation starts from.
 #[derive(Clone, Debug)]
@@ -56,34 +62,86 @@ pub struct StagedSync {
     pub removed: u32,
 }
 
+/// Locks the repository and makes `sync` its newest synchronisation, or refuses it: one that began
+/// before the newest may have fetched before it, too, and would bring old contents back.
+pub(crate) async fn enter(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    repository: RepositoryId,
+    sync: SyncId,
+) -> Result<(), StoreError> {
+    let row = sqlx::query!(
+        "SELECT current_sync FROM repositories
+         WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL FOR NO KEY UPDATE",
+        tenant.as_str(),
+        repository.0,
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .ok_or_else(|| StoreError::not_found("repository", repository))?;
+    if row.current_sync == Some(sync.0) {
+        return Ok(());
+    }
+    let new = sqlx::query!(
+        "INSERT INTO syncs (id, tenant_id, repository_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        sync.0,
+        tenant.as_str(),
+        repository.0,
+    )
+    .execute(&mut *tx)
+    .await?
+    .rows_affected();
+    if new == 0 {
+        return Err(StoreError::Conflict(format!(
+            "the synchronisation {sync} was overtaken by a newer one of the repository {repository}"
+        )));
+    }
+    sqlx::query!(
+        "UPDATE repositories SET current_sync = $3 WHERE tenant_id = $1 AND id = $2",
+        tenant.as_str(),
+        repository.0,
+        sync.0,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 impl Store {
     /// What a synchronisation starts from. Read it before fetching.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] also for a removed repository.
     pub async fn start_sync(
         &self,
         tenant: &TenantId,
         repository: RepositoryId,
     ) -> Result<SyncStart, StoreError> {
-        let _ = (tenant, repository);
-        todo!()
+        let mut tx = self.scope(tenant).await?;
+        let found = crate::repository::read(&mut tx, tenant, repository).await?;
+        if found.removed_at.is_some() {
+            return Err(StoreError::not_found("repository", repository));
+        }
+        let notices = sqlx::query_scalar!(
+            "SELECT id FROM inbox
+             WHERE tenant_id = $1 AND repository_id = $2 AND state = 'open' AND sync_id IS NULL
+             ORDER BY id",
+            tenant.as_str(),
+            repository.0,
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(SyncStart { repository: found, notices: notices.into_iter().map(InboxId).collect() })
     }
 
-    /// Stages some changes under `sync` (call it in batches of a few hundred; safe to repeat).
-    /// A text whose hash is the observed one already is no change. An unreadable document gets as
-    /// its observed hash the digest of its reason and blob, so that it is judged (`error`) once.
-    pub async fn stage_documents(
-        &self,
-        tenant: &TenantId,
-        repository: RepositoryId,
-        sync: SyncId,
-        changes: &[DocumentChange],
-    ) -> Result<StagedSync, StoreError> {
-        let _ = (tenant, repository, sync, changes);
-        todo!()
-    }
-
-    /// Moves the baseline to `commit` and hands `notices` to `sync`, in one transaction. Notices
-    /// of a synchronisation without changes are closed at once (`unchanged`). Also notes success and the
-    /// audit entry.
+    /// Moves the baseline to `commit` and hands `notices` to `sync`, in one transaction. The notices
+    /// then wait for every document that is open, those that an earlier synchronisation found
+    /// included; where none is, they are closed at once (`unchanged` when the synchronisation found
+    /// no change). Also notes success and the audit entry. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when a newer synchronisation of the repository has begun to stage.
     pub async fn finish_sync(
         &self,
         tenant: &TenantId,
@@ -92,20 +150,122 @@ impl Store {
         commit: &str,
         notices: &[InboxId],
     ) -> Result<(), StoreError> {
-        let _ = (tenant, repository, sync, commit, notices);
-        todo!()
+        let commit = shortened(commit, 200);
+        let notices: Vec<_> = notices.iter().map(|id| id.0).collect();
+        let mut tx = self.scope(tenant).await?;
+        enter(&mut tx, tenant, repository, sync).await?;
+        let mut adopted = 0;
+        if !notices.is_empty() {
+            // The rows are locked, so that a document whose recording commits meanwhile is seen as
+            // recorded, rather than waited for by a row that nobody removes.
+            adopted = sqlx::query!(
+                "INSERT INTO sync_documents (tenant_id, sync_id, document_id, version, hash)
+                 SELECT $1, $3, id, observed_version, observed FROM
+                     (SELECT id, observed_version, observed FROM documents
+                      WHERE tenant_id = $1 AND repository_id = $2 AND drifted_at IS NOT NULL
+                      ORDER BY id FOR NO KEY UPDATE) AS open
+                 ON CONFLICT DO NOTHING",
+                tenant.as_str(),
+                repository.0,
+                sync.0,
+            )
+            .execute(&mut *tx)
+            .await?
+            .rows_affected();
+        }
+        let moved = sqlx::query_scalar!(
+            r#"UPDATE repositories SET baseline = $3, last_error = NULL, synced_at = now()
+               FROM (SELECT baseline FROM repositories WHERE tenant_id = $1 AND id = $2) AS before
+               WHERE tenant_id = $1 AND id = $2
+               RETURNING before.baseline IS DISTINCT FROM $3 AS "moved!""#,
+            tenant.as_str(),
+            repository.0,
+            commit,
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let staged = sqlx::query_scalar!(
+            "UPDATE syncs SET commit = $3, finished_at = coalesce(finished_at, now())
+             WHERE tenant_id = $1 AND id = $2 RETURNING staged",
+            tenant.as_str(),
+            sync.0,
+            commit,
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        sqlx::query!(
+            "UPDATE inbox SET sync_id = $4
+             WHERE tenant_id = $1 AND repository_id = $2 AND id = ANY($3)
+               AND state = 'open' AND sync_id IS NULL",
+            tenant.as_str(),
+            repository.0,
+            &notices,
+            sync.0,
+        )
+        .execute(&mut *tx)
+        .await?;
+        if moved {
+            let detail = json!({ "commit": commit, "changed": staged, "notices": notices.len() });
+            audit::append(
+                &mut tx,
+                tenant,
+                "system:repo_sync",
+                "repository.sync",
+                repository,
+                &detail,
+            )
+            .await?;
+        }
+        let own =
+            Change { pending: i32::try_from(adopted).unwrap_or(i32::MAX), ..Change::default() };
+        settle(&mut tx, tenant, &[], BTreeMap::from([(sync.0, own)])).await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Up to `limit` documents of a repository whose observed hash differs from the recorded one,
-    /// with an id above `after`, in id order; marks them as announced now.
+    /// with an id above `after`, in id order; marks them as announced now. None of a removed
+    /// repository.
     pub async fn documents_to_announce(
         &self,
         tenant: &TenantId,
         repository: RepositoryId,
-        after: Option<sbh_domain::DocumentId>,
+        after: Option<DocumentId>,
         limit: i64,
     ) -> Result<Vec<OpenDocument>, StoreError> {
-        let _ = (tenant, repository, after, limit);
-        todo!()
+        let mut tx = self.scope(tenant).await?;
+        let mut rows = sqlx::query!(
+            "WITH open AS MATERIALIZED (
+                 SELECT document.id, repository.name
+                 FROM documents document
+                 JOIN repositories repository
+                   ON repository.tenant_id = $1 AND repository.id = document.repository_id
+                  AND repository.removed_at IS NULL
+                 WHERE document.tenant_id = $1 AND document.repository_id = $2
+                   AND document.drifted_at IS NOT NULL AND document.id > $3
+                 ORDER BY document.id LIMIT $4 FOR NO KEY UPDATE OF document
+             )
+             UPDATE documents document SET nudged_at = now() FROM open
+             WHERE document.tenant_id = $1 AND document.id = open.id
+             RETURNING document.id, document.path, open.name",
+            tenant.as_str(),
+            repository.0,
+            after.map_or(uuid::Uuid::nil(), |document| document.0),
+            limit,
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        rows.sort_by_key(|row| row.id);
+        Ok(rows
+            .into_iter()
+            .map(|row| OpenDocument {
+                tenant: tenant.clone(),
+                repository,
+                repository_name: row.name,
+                document: DocumentId(row.id),
+                path: row.path,
+            })
+            .collect())
     }
 }

@@ -1,8 +1,12 @@
 //! Tracked repositories.
 
 use chrono::{DateTime, Utc};
-use sbh_domain::{ConnectionId, RepositoryId, TenantId};
+use sbh_domain::{ConnectionId, InboxId, RepositoryId, TenantId};
+use serde_json::json;
+use sqlx::PgConnection;
 
+use crate::audit;
+use crate::text::{shortened, storable};
 use crate::{Store, StoreError};
 
 /// A tracked repository.
@@ -50,6 +54,82 @@ pub struct NewRepository {
     pub globs: Vec<String>,
 }
 
+/// A repository's columns as the database gives them.
+pub(crate) struct Row {
+    id: uuid::Uuid,
+    connection_id: Option<uuid::Uuid>,
+    name: String,
+    url: String,
+    branch: Option<String>,
+    globs: Vec<String>,
+    baseline: Option<String>,
+    last_error: Option<String>,
+    synced_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+    removed_at: Option<DateTime<Utc>>,
+}
+
+impl Row {
+    pub(crate) fn of(self, tenant: &TenantId) -> Repository {
+        Repository {
+            id: RepositoryId(self.id),
+            tenant: tenant.clone(),
+            connection: self.connection_id.map(ConnectionId),
+            name: self.name,
+            url: self.url,
+            branch: self.branch,
+            globs: self.globs,
+            baseline: self.baseline,
+            last_error: self.last_error,
+            synced_at: self.synced_at,
+            created_at: self.created_at,
+            removed_at: self.removed_at,
+        }
+    }
+}
+
+/// Reads one repository in a transaction.
+pub(crate) async fn read(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    repository: RepositoryId,
+) -> Result<Repository, StoreError> {
+    sqlx::query_as!(
+        Row,
+        "SELECT id, connection_id, name, url, branch, globs, baseline, last_error, synced_at,
+                created_at, removed_at
+         FROM repositories WHERE tenant_id = $1 AND id = $2",
+        tenant.as_str(),
+        repository.0,
+    )
+    .fetch_optional(tx)
+    .await?
+    .map(|row| row.of(tenant))
+    .ok_or_else(|| StoreError::not_found("repository", repository))
+}
+
+/// Puts a notice of our own into the inbox, in the transaction of what it is about.
+pub(crate) async fn notice(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    repository: RepositoryId,
+    why: &str,
+) -> Result<(), StoreError> {
+    let id = InboxId(uuid::Uuid::now_v7());
+    sqlx::query!(
+        "INSERT INTO inbox (id, tenant_id, repository_id, source, dedup_key, hint)
+         VALUES ($1, $2, $3, 'api', $4, $5)",
+        id.0,
+        tenant.as_str(),
+        repository.0,
+        format!("{why}:{id}"),
+        json!({ "why": why }),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 impl Store {
     /// Tracks a repository and puts a first notice (source `api`) for it into the inbox, in one
     /// transaction.
@@ -62,8 +142,41 @@ impl Store {
         actor: &str,
         new: &NewRepository,
     ) -> Result<Repository, StoreError> {
-        let _ = (tenant, actor, new);
-        todo!()
+        let id = RepositoryId(uuid::Uuid::now_v7());
+        let globs: Vec<_> = new.globs.iter().map(|glob| storable(glob)).collect();
+        let mut tx = self.scope(tenant).await?;
+        sqlx::query!(
+            "INSERT INTO repositories (id, tenant_id, connection_id, name, url, branch, globs)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            id.0,
+            tenant.as_str(),
+            new.connection.map(|connection| connection.0),
+            storable(&new.name),
+            storable(&new.url),
+            new.branch.as_deref().map(storable),
+            &globs,
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(|error| {
+            if StoreError::breaks(&error, "repositories_name_key") {
+                StoreError::Conflict(name_taken(&new.name))
+            } else if StoreError::breaks(&error, "repositories_tenant_id_fkey") {
+                StoreError::not_found("tenant", tenant)
+            } else if StoreError::breaks(&error, "repositories_tenant_id_connection_id_fkey") {
+                let connection = new.connection.map(|id| id.to_string());
+                StoreError::not_found("connection", connection.unwrap_or_default())
+            } else {
+                error.into()
+            }
+        })?;
+        notice(&mut tx, tenant, id, "added").await?;
+        let detail =
+            json!({ "name": new.name, "url": new.url, "branch": new.branch, "globs": new.globs });
+        audit::append(&mut tx, tenant, actor, "repository.add", id, &detail).await?;
+        let repository = read(&mut tx, tenant, id).await?;
+        tx.commit().await?;
+        Ok(repository)
     }
 
     /// A tenant's repositories by name; the removed ones only when asked for.
@@ -72,8 +185,20 @@ impl Store {
         tenant: &TenantId,
         with_removed: bool,
     ) -> Result<Vec<Repository>, StoreError> {
-        let _ = (tenant, with_removed);
-        todo!()
+        let mut tx = self.scope(tenant).await?;
+        let rows = sqlx::query_as!(
+            Row,
+            "SELECT id, connection_id, name, url, branch, globs, baseline, last_error, synced_at,
+                    created_at, removed_at
+             FROM repositories WHERE tenant_id = $1 AND (removed_at IS NULL OR $2)
+             ORDER BY name, id",
+            tenant.as_str(),
+            with_removed,
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(rows.into_iter().map(|row| row.of(tenant)).collect())
     }
 
     /// One repository, removed or not, by id.
@@ -82,31 +207,10 @@ impl Store {
         tenant: &TenantId,
         repository: RepositoryId,
     ) -> Result<Repository, StoreError> {
-        let _ = (tenant, repository);
-        todo!()
-    }
-
-    /// Stops tracking: its documents and invariants leave coverage, its notices are closed as
-    /// `superseded`, nothing is deleted.
-    pub async fn remove_repository(
-        &self,
-        tenant: &TenantId,
-        actor: &str,
-        repository: RepositoryId,
-    ) -> Result<(), StoreError> {
-        let _ = (tenant, actor, repository);
-        todo!()
-    }
-
-    /// Undoes a removal: what was recorded counts again, and a notice asks for a synchronisation.
-    pub async fn restore_repository(
-        &self,
-        tenant: &TenantId,
-        actor: &str,
-        repository: RepositoryId,
-    ) -> Result<(), StoreError> {
-        let _ = (tenant, actor, repository);
-        todo!()
+        let mut tx = self.scope(tenant).await?;
+        let found = read(&mut tx, tenant, repository).await?;
+        tx.commit().await?;
+        Ok(found)
     }
 
     /// Notes what went wrong with a repository, or (`None`) that all is well again.
@@ -116,7 +220,22 @@ impl Store {
         repository: RepositoryId,
         error: Option<&str>,
     ) -> Result<(), StoreError> {
-        let _ = (tenant, repository, error);
-        todo!()
+        let mut tx = self.scope(tenant).await?;
+        let updated = sqlx::query!(
+            "UPDATE repositories SET last_error = $3 WHERE tenant_id = $1 AND id = $2",
+            tenant.as_str(),
+            repository.0,
+            error.map(|error| shortened(error, 2_000)),
+        )
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        if updated == 0 { Err(StoreError::not_found("repository", repository)) } else { Ok(()) }
     }
+}
+
+/// Why a name is refused.
+pub(crate) fn name_taken(name: &str) -> String {
+    format!("there is a repository {name:?} already: choose another name")
 }

@@ -1,8 +1,12 @@
 //! Documents, their invariants, staged and recorded verdicts.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use sbh_domain::{Digest, DocumentId, Form, RepositoryId, TenantId, Verdict, VerdictCounts};
+use serde_json::Value;
 
+use crate::text::{optional_digest, storable, verdict};
 use crate::{Store, StoreError};
 
 /// A document as its proof needs it.
@@ -154,8 +158,49 @@ impl Store {
         tenant: &TenantId,
         document: DocumentId,
     ) -> Result<DocumentForProof, StoreError> {
-        let _ = (tenant, document);
-        todo!()
+        let mut tx = self.scope(tenant).await?;
+        let row = sqlx::query!(
+            r#"SELECT repository_id, path, observed, unreadable, recorded, text.text AS "text?"
+               FROM documents document
+               LEFT JOIN document_texts text ON text.tenant_id = $1 AND text.hash = document.observed
+               WHERE document.tenant_id = $1 AND document.id = $2"#,
+            tenant.as_str(),
+            document.0,
+        )
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or_else(|| StoreError::not_found("document", document))?;
+        let invariants = sqlx::query!(
+            "SELECT name, statement_hash, verdict, duration_ms, counterexample, reason
+             FROM invariants WHERE tenant_id = $1 AND document_id = $2 ORDER BY ordinal",
+            tenant.as_str(),
+            document.0,
+        )
+        .fetch_all(&mut *tx)
+        .await?
+        .into_iter()
+        .map(|row| {
+            Ok(RecordedInvariant {
+                name: row.name,
+                statement_hash: optional_digest(row.statement_hash)?,
+                verdict: verdict(&row.verdict)?,
+                duration_ms: row.duration_ms,
+                counterexample: row.counterexample,
+                reason: row.reason,
+            })
+        })
+        .collect::<Result<_, StoreError>>()?;
+        tx.commit().await?;
+        let observed = optional_digest(row.observed)?;
+        Ok(DocumentForProof {
+            repository: RepositoryId(row.repository_id),
+            path: row.path,
+            observed,
+            text: row.text,
+            unreadable: row.unreadable.filter(|_| observed.is_some()),
+            recorded: optional_digest(row.recorded)?,
+            invariants,
+        })
     }
 
     /// Forgets the staged verdicts of a document: a new proof begins.
@@ -164,8 +209,16 @@ impl Store {
         tenant: &TenantId,
         document: DocumentId,
     ) -> Result<(), StoreError> {
-        let _ = (tenant, document);
-        todo!()
+        let mut tx = self.scope(tenant).await?;
+        sqlx::query!(
+            "DELETE FROM staged_verdicts WHERE tenant_id = $1 AND document_id = $2",
+            tenant.as_str(),
+            document.0,
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
     }
 
     /// Stages verdicts for the content `hash` (safe to repeat: by ordinal).
@@ -176,61 +229,79 @@ impl Store {
         hash: Digest,
         verdicts: &[StagedVerdict],
     ) -> Result<(), StoreError> {
-        let _ = (tenant, document, hash, verdicts);
-        todo!()
-    }
-
-    /// Records the staged verdicts of the content `hash` (`None`: the document is gone), in one
-    /// transaction: invariants replaced, proof results appended (one per distinct content and name,
-    /// whatever is repeated), duplicate names judged, coverage deltas appended, audit entry,
-    /// inbox rows closed whose last document this was, staging emptied.
-    /// Repeating it changes nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when fewer than `total` verdicts are staged for that content.
-    pub async fn record(
-        &self,
-        tenant: &TenantId,
-        document: DocumentId,
-        hash: Option<Digest>,
-        total: u32,
-        run: &ProofRun,
-    ) -> Result<Recorded, StoreError> {
-        let _ = (tenant, document, hash, total, run);
-        todo!()
-    }
-
-    /// A page of a repository's documents by path; `after` is the last path of the page before.
-    pub async fn documents(
-        &self,
-        tenant: &TenantId,
-        repository: RepositoryId,
-        after: Option<&str>,
-        limit: i64,
-    ) -> Result<Vec<Document>, StoreError> {
-        let _ = (tenant, repository, after, limit);
-        todo!()
-    }
-
-    /// One document.
-    pub async fn document(
-        &self,
-        tenant: &TenantId,
-        document: DocumentId,
-    ) -> Result<Document, StoreError> {
-        let _ = (tenant, document);
-        todo!()
-    }
-
-    /// A page of a document's invariants in their order; `after` is the last ordinal seen.
-    pub async fn invariants(
-        &self,
-        tenant: &TenantId,
-        document: DocumentId,
-        after: Option<i32>,
-        limit: i64,
-    ) -> Result<Vec<(i32, Invariant)>, StoreError> {
-        let _ = (tenant, document, after, limit);
-        todo!()
+        // By ordinal, the last of equals: one statement cannot write a row twice.
+        let by_ordinal: BTreeMap<i32, &StagedVerdict> =
+            verdicts.iter().map(|staged| (staged.ordinal, staged)).collect();
+        fn column<'a, T>(
+            rows: &BTreeMap<i32, &'a StagedVerdict>,
+            field: impl Fn(&'a StagedVerdict) -> T,
+        ) -> Vec<T> {
+            rows.values().map(|&staged| field(staged)).collect()
+        }
+        fn text(text: &Option<String>) -> Option<String> {
+            text.as_deref().map(storable)
+        }
+        let ordinals = column(&by_ordinal, |staged| staged.ordinal);
+        let names = column(&by_ordinal, |staged| storable(&staged.name));
+        let stories = column(&by_ordinal, |staged| text(&staged.story));
+        let titles = column(&by_ordinal, |staged| text(&staged.title));
+        let lines = column(&by_ordinal, |staged| staged.line);
+        let forms = column(&by_ordinal, |staged| staged.form.map(|form| form.as_str().to_owned()));
+        let statements = column(&by_ordinal, |staged| text(&staged.statement));
+        let hashes =
+            column(&by_ordinal, |staged| staged.statement_hash.map(|hash| hash.0.to_vec()));
+        let judged = column(&by_ordinal, |staged| staged.verdict.as_str().to_owned());
+        let durations = column(&by_ordinal, |staged| staged.duration_ms);
+        let counterexamples =
+            column(&by_ordinal, |staged| staged.counterexample.as_ref().map(Value::to_string));
+        let reasons = column(&by_ordinal, |staged| text(&staged.reason));
+        let origins = column(&by_ordinal, |staged| staged.origin.to_owned());
+        let mut tx = self.scope(tenant).await?;
+        sqlx::query!(
+            "INSERT INTO staged_verdicts
+                 (tenant_id, document_id, hash, ordinal, name, story, title, line, form, statement,
+                  statement_hash, verdict, duration_ms, counterexample, reason, origin)
+             SELECT $1, $2, $3, new.ordinal, new.name, new.story, new.title, new.line, new.form,
+                    new.statement, new.statement_hash, new.verdict, new.duration_ms,
+                    new.counterexample::json, new.reason, new.origin
+             FROM unnest($4::int[], $5::text[], $6::text[], $7::text[], $8::int[], $9::text[],
+                         $10::text[], $11::bytea[], $12::text[], $13::double precision[], $14::text[],
+                         $15::text[], $16::text[])
+                 AS new (ordinal, name, story, title, line, form, statement, statement_hash, verdict,
+                         duration_ms, counterexample, reason, origin)
+             ON CONFLICT (document_id, hash, ordinal) DO UPDATE SET
+                 name = excluded.name, story = excluded.story, title = excluded.title,
+                 line = excluded.line, form = excluded.form, statement = excluded.statement,
+                 statement_hash = excluded.statement_hash, verdict = excluded.verdict,
+                 duration_ms = excluded.duration_ms, counterexample = excluded.counterexample,
+                 reason = excluded.reason, origin = excluded.origin",
+            tenant.as_str(),
+            document.0,
+            hash.0.as_slice(),
+            &ordinals,
+            &names,
+            &stories as &[Option<String>],
+            &titles as &[Option<String>],
+            &lines,
+            &forms as &[Option<String>],
+            &statements as &[Option<String>],
+            &hashes as &[Option<Vec<u8>>],
+            &judged,
+            &durations,
+            &counterexamples as &[Option<String>],
+            &reasons as &[Option<String>],
+            &origins,
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(|error| {
+            if StoreError::breaks(&error, "staged_verdicts_tenant_id_document_id_fkey") {
+                StoreError::not_found("document", document)
+            } else {
+                error.into()
+            }
+        })?;
+        tx.commit().await?;
+        Ok(())
     }
 }

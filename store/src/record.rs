@@ -1,0 +1,396 @@
+//! The recording of a document's verdicts.
+
+use std::collections::BTreeMap;
+
+use sbh_domain::{Digest, DocumentId, RepositoryId, TenantId, VerdictCounts};
+use serde_json::json;
+use sqlx::PgConnection;
+
+use crate::repository_removal::lock_name;
+use crate::settle::{Answered, settle};
+use crate::spec_drift::{ProofRun, Recorded};
+use crate::text::{optional_digest, verdict};
+use crate::{Store, StoreError, audit, coverage};
+
+/// What is recorded: the staged verdicts of one content of one document.
+struct Subject<'a> {
+    tenant: &'a TenantId,
+    repository: RepositoryId,
+    document: DocumentId,
+    hash: Option<&'a [u8]>,
+    total: i32,
+}
+
+impl Store {
+    /// Records the staged verdicts of the content `hash` (`None`: the document is gone), in one
+    /// transaction: invariants replaced, proof results appended (one per distinct content and name,
+    /// and one more whenever proving it again gave another verdict), duplicate names judged, coverage
+    /// deltas appended, audit entry, inbox rows closed whose last document this was, staging emptied.
+    /// Repeating it changes nothing.
+    ///
+    /// A content that is not the observed one any more is recorded too, unless it is older than what
+    /// is recorded, so that a document that changes faster than it is proved still makes progress.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when fewer than `total` verdicts are staged for that content.
+    pub async fn record(
+        &self,
+        tenant: &TenantId,
+        document: DocumentId,
+        hash: Option<Digest>,
+        total: u32,
+        run: &ProofRun,
+    ) -> Result<Recorded, StoreError> {
+        let total = i32::try_from(total).map_err(|_| {
+            StoreError::Conflict(format!("a document cannot hold {total} invariants"))
+        })?;
+        let mut tx = self.scope(tenant).await?;
+        let (repository, removed) = share_repository(&mut tx, tenant, document).await?;
+        let row = sqlx::query!(
+            r#"SELECT path, observed, observed_version, recorded, recorded_version,
+                      (SELECT max(version) FROM sync_documents wait
+                       WHERE wait.tenant_id = $1 AND wait.document_id = $2
+                         AND wait.hash IS NOT DISTINCT FROM $3) AS waited_for
+               FROM documents WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE"#,
+            tenant.as_str(),
+            document.0,
+            hash.as_ref().map(|hash| hash.0.as_slice()),
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let (observed, recorded) = (optional_digest(row.observed)?, optional_digest(row.recorded)?);
+        let hash_bytes = hash.as_ref().map(|hash| hash.0.as_slice());
+        let subject = Subject { tenant, repository, document, hash: hash_bytes, total };
+        let version = if hash == observed {
+            row.observed_version
+        } else {
+            match row.waited_for {
+                Some(version) if version > row.recorded_version => version,
+                // Older than what is recorded, or never seen.
+                _ => return unchanged(&mut tx, &subject, recorded != observed, 0).await,
+            }
+        };
+        let staged = count_staged(&mut tx, &subject).await?;
+        if recorded == hash && staged == 0 {
+            // A repetition. What was recorded stands; only a wait that is left over would be ended.
+            let answered = Answered { document: document.0, version };
+            let closed = settle(&mut tx, tenant, &[answered], BTreeMap::new()).await?;
+            let repeated = unchanged(&mut tx, &subject, recorded != observed, closed).await?;
+            tx.commit().await?;
+            return Ok(repeated);
+        }
+        if staged < i64::from(total) {
+            return Err(StoreError::Conflict(format!(
+                "{staged} of {total} verdicts are staged for the document {document}: prove it again"
+            )));
+        }
+
+        let names = lock_names(&mut tx, &subject).await?;
+        let (touched_before, before) = count(&mut tx, &subject, &names).await?;
+        replace_invariants(&mut tx, &subject).await?;
+        judge_duplicates(&mut tx, &subject, &names).await?;
+        let (touched_after, after) = count(&mut tx, &subject, &names).await?;
+        append_results(&mut tx, &subject, run).await?;
+        if !removed {
+            coverage::append(&mut tx, tenant, repository, touched_after, touched_before).await?;
+        }
+        let detail = json!({
+            "path": row.path,
+            "hash": hash.map(|hash| hash.to_string()),
+            "before": before,
+            "after": after,
+            "workflow": run.workflow_id,
+        });
+        audit::append(&mut tx, tenant, "system:spec_drift", "document.record", document, &detail)
+            .await?;
+        write_document(&mut tx, &subject, version, run).await?;
+        let answered = Answered { document: document.0, version };
+        let closed = settle(&mut tx, tenant, &[answered], BTreeMap::new()).await?;
+        tx.commit().await?;
+        Ok(Recorded { before, after, closed, stale: hash != observed })
+    }
+}
+
+/// Takes the lock that recordings share and a removal of the repository takes alone. Returns the
+/// repository and whether it is removed (then nothing of it counts).
+async fn share_repository(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    document: DocumentId,
+) -> Result<(RepositoryId, bool), StoreError> {
+    let repository = sqlx::query_scalar!(
+        "SELECT repository_id FROM documents WHERE tenant_id = $1 AND id = $2",
+        tenant.as_str(),
+        document.0,
+    )
+    .fetch_optional(&mut *tx)
+    .await?
+    .map(RepositoryId)
+    .ok_or_else(|| StoreError::not_found("document", document))?;
+    sqlx::query!(
+        "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))",
+        lock_name(repository)
+    )
+    .execute(&mut *tx)
+    .await?;
+    let removed = sqlx::query_scalar!(
+        r#"SELECT removed_at IS NOT NULL AS "removed!" FROM repositories WHERE tenant_id = $1 AND id = $2"#,
+        tenant.as_str(),
+        repository.0,
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok((repository, removed))
+}
+
+/// The answer when nothing is to be recorded.
+async fn unchanged(
+    tx: &mut PgConnection,
+    subject: &Subject<'_>,
+    stale: bool,
+    closed: u32,
+) -> Result<Recorded, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT effective, count(*) AS "count!" FROM invariants
+           WHERE tenant_id = $1 AND document_id = $2 GROUP BY effective"#,
+        subject.tenant.as_str(),
+        subject.document.0,
+    )
+    .fetch_all(tx)
+    .await?;
+    let mut counts = VerdictCounts::default();
+    for row in rows {
+        counts.add(verdict(&row.effective)?, row.count);
+    }
+    Ok(Recorded { before: counts, after: counts, closed, stale })
+}
+
+async fn count_staged(tx: &mut PgConnection, subject: &Subject<'_>) -> Result<i64, StoreError> {
+    let staged = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM staged_verdicts
+           WHERE tenant_id = $1 AND document_id = $2 AND hash = $3 AND ordinal < $4"#,
+        subject.tenant.as_str(),
+        subject.document.0,
+        subject.hash,
+        subject.total,
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(staged)
+}
+
+/// Locks the names that the document held or will hold, by buckets: at most 256 locks however many
+/// names, and documents without a common name seldom wait for each other. Returns the names.
+async fn lock_names(
+    tx: &mut PgConnection,
+    subject: &Subject<'_>,
+) -> Result<Vec<String>, StoreError> {
+    let names = sqlx::query_scalar!(
+        r#"SELECT name AS "name!" FROM invariants WHERE tenant_id = $1 AND document_id = $2
+           UNION
+           SELECT name FROM staged_verdicts
+           WHERE tenant_id = $1 AND document_id = $2 AND hash = $3 AND ordinal < $4"#,
+        subject.tenant.as_str(),
+        subject.document.0,
+        subject.hash,
+        subject.total,
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    // In one order everywhere, so that two recordings never wait for each other in a circle.
+    sqlx::query!(
+        "SELECT pg_advisory_xact_lock(hashtext($1), bucket) FROM
+             (SELECT DISTINCT hashtext(name) & 255 AS bucket FROM unnest($2::text[]) AS name
+              ORDER BY bucket) AS buckets",
+        subject.repository.to_string(),
+        &names,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(names)
+}
+
+/// Counts the verdicts that count: of all blocks of the repository with these names, and of those
+/// in the document.
+async fn count(
+    tx: &mut PgConnection,
+    subject: &Subject<'_>,
+    names: &[String],
+) -> Result<(VerdictCounts, VerdictCounts), StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT effective, count(*) AS "touched!", count(*) FILTER (WHERE document_id = $3) AS "own!"
+           FROM invariants
+           WHERE tenant_id = $1 AND repository_id = $2 AND name = ANY($4) GROUP BY effective"#,
+        subject.tenant.as_str(),
+        subject.repository.0,
+        subject.document.0,
+        names,
+    )
+    .fetch_all(tx)
+    .await?;
+    let (mut touched, mut own) = (VerdictCounts::default(), VerdictCounts::default());
+    for row in rows {
+        let verdict = verdict(&row.effective)?;
+        touched.add(verdict, row.touched);
+        own.add(verdict, row.own);
+    }
+    Ok((touched, own))
+}
+
+/// Makes the document's invariants the staged ones, and writes only rows that differ: one edit in a
+/// document of thousands of blocks is one row.
+async fn replace_invariants(
+    tx: &mut PgConnection,
+    subject: &Subject<'_>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "WITH staged AS (
+             SELECT name, row_number() OVER (PARTITION BY name ORDER BY ordinal) AS occurrence
+             FROM staged_verdicts
+             WHERE tenant_id = $1 AND document_id = $2 AND hash = $3 AND ordinal < $4
+         )
+         DELETE FROM invariants old WHERE tenant_id = $1 AND document_id = $2 AND NOT EXISTS
+             (SELECT FROM staged WHERE staged.name = old.name AND staged.occurrence = old.occurrence)",
+        subject.tenant.as_str(),
+        subject.document.0,
+        subject.hash,
+        subject.total,
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "INSERT INTO invariants AS old
+             (tenant_id, repository_id, document_id, name, occurrence, ordinal, story, title, line,
+              form, statement, statement_hash, verdict, effective, duration_ms, counterexample, reason)
+         SELECT $1, $5, $2, name, row_number() OVER (PARTITION BY name ORDER BY ordinal), ordinal,
+                story, title, line, form, statement, statement_hash, verdict, verdict, duration_ms,
+                counterexample, reason
+         FROM staged_verdicts
+         WHERE tenant_id = $1 AND document_id = $2 AND hash = $3 AND ordinal < $4
+         ON CONFLICT (document_id, name, occurrence) DO UPDATE SET
+             ordinal = excluded.ordinal, story = excluded.story, title = excluded.title,
+             line = excluded.line, form = excluded.form, statement = excluded.statement,
+             statement_hash = excluded.statement_hash, verdict = excluded.verdict,
+             duration_ms = excluded.duration_ms, counterexample = excluded.counterexample,
+             reason = excluded.reason,
+             recorded_at = CASE WHEN old.verdict = excluded.verdict
+                                 AND old.statement_hash IS NOT DISTINCT FROM excluded.statement_hash
+                                THEN old.recorded_at ELSE now() END
+         WHERE (old.ordinal, old.story, old.title, old.line, old.form, old.statement_hash, old.verdict,
+                old.duration_ms, old.counterexample::text, old.reason)
+             IS DISTINCT FROM
+               (excluded.ordinal, excluded.story, excluded.title, excluded.line, excluded.form,
+                excluded.statement_hash, excluded.verdict, excluded.duration_ms,
+                excluded.counterexample::text, excluded.reason)",
+        subject.tenant.as_str(),
+        subject.document.0,
+        subject.hash,
+        subject.total,
+        subject.repository.0,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Two blocks of a repository with one name are an error in both, for as long as there are two.
+async fn judge_duplicates(
+    tx: &mut PgConnection,
+    subject: &Subject<'_>,
+    names: &[String],
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "WITH counted AS (
+             SELECT name, count(*) > 1 AS twice FROM invariants
+             WHERE tenant_id = $1 AND repository_id = $2 AND name = ANY($3) GROUP BY name
+         )
+         UPDATE invariants SET effective = CASE WHEN twice THEN 'error' ELSE verdict END
+         FROM counted
+         WHERE tenant_id = $1 AND repository_id = $2 AND invariants.name = counted.name
+           AND effective <> CASE WHEN twice THEN 'error' ELSE verdict END",
+        subject.tenant.as_str(),
+        subject.repository.0,
+        names,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Appends to the history what is new in it: a content's first verdict, or another one than its
+/// last.
+async fn append_results(
+    tx: &mut PgConnection,
+    subject: &Subject<'_>,
+    run: &ProofRun,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "WITH staged AS (
+             SELECT *, row_number() OVER (PARTITION BY name ORDER BY ordinal) AS occurrence
+             FROM staged_verdicts
+             WHERE tenant_id = $1 AND document_id = $2 AND hash = $3 AND ordinal < $4
+         ), latest AS (
+             SELECT DISTINCT ON (name, occurrence) name, occurrence, attempt, verdict
+             FROM proof_results WHERE tenant_id = $1 AND document_id = $2 AND hash = $3
+             ORDER BY name, occurrence, attempt DESC
+         )
+         INSERT INTO proof_results
+             (tenant_id, repository_id, document_id, hash, name, occurrence, attempt, statement_hash,
+              verdict, duration_ms, counterexample, reason, origin, workflow_id, run_id)
+         SELECT $1, $5, $2, $3, staged.name, staged.occurrence, coalesce(latest.attempt, 0) + 1,
+                staged.statement_hash, staged.verdict, staged.duration_ms, staged.counterexample,
+                staged.reason, staged.origin, $6, $7
+         FROM staged
+         LEFT JOIN latest ON latest.name = staged.name AND latest.occurrence = staged.occurrence
+         WHERE latest.verdict IS DISTINCT FROM staged.verdict
+         ORDER BY staged.ordinal",
+        subject.tenant.as_str(),
+        subject.document.0,
+        subject.hash,
+        subject.total,
+        subject.repository.0,
+        run.workflow_id,
+        run.run_id,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Notes what is recorded now, and empties the staging of all contents but a newer one.
+async fn write_document(
+    tx: &mut PgConnection,
+    subject: &Subject<'_>,
+    version: i64,
+    run: &ProofRun,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE documents SET
+             recorded = $3, recorded_version = $4, recorded_at = now(), workflow_id = $6, run_id = $7,
+             invariant_count = $5,
+             drifted_at = CASE WHEN observed IS NOT DISTINCT FROM $3 THEN NULL ELSE drifted_at END,
+             nudged_at = CASE WHEN observed IS NOT DISTINCT FROM $3 THEN NULL ELSE nudged_at END
+         WHERE tenant_id = $1 AND id = $2",
+        subject.tenant.as_str(),
+        subject.document.0,
+        subject.hash,
+        version,
+        subject.total,
+        run.workflow_id,
+        run.run_id,
+    )
+    .execute(&mut *tx)
+    .await?;
+    sqlx::query!(
+        "DELETE FROM staged_verdicts staged USING documents document
+         WHERE staged.tenant_id = $1 AND staged.document_id = $2
+           AND document.tenant_id = $1 AND document.id = $2
+           AND (staged.hash = $3 OR staged.hash IS DISTINCT FROM document.observed)",
+        subject.tenant.as_str(),
+        subject.document.0,
+        subject.hash,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
