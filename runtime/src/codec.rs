@@ -59,16 +59,11 @@ pub fn decode_payload(keyring: &Keyring, payload: Payload) -> Result<Payload, Co
     if !is_encrypted(&payload) {
         return Ok(payload);
     }
-    Ok(Payload::decode(
-        keyring.open(PURPOSE, &payload.data)?.as_slice(),
-    )?)
+    Ok(Payload::decode(keyring.open(PURPOSE, &payload.data)?.as_slice())?)
 }
 
 fn is_encrypted(payload: &Payload) -> bool {
-    payload
-        .metadata
-        .get(ENCODING_FIELD)
-        .is_some_and(|encoding| encoding == ENCODING.as_bytes())
+    payload.metadata.get(ENCODING_FIELD).is_some_and(|encoding| encoding == ENCODING.as_bytes())
 }
 
 /// The codec that client and workers share.
@@ -90,10 +85,7 @@ impl PayloadCodec for EncryptionCodec {
         _context: &SerializationContextData,
         payloads: Vec<Payload>,
     ) -> BoxFuture<'static, Result<Vec<Payload>, PayloadConversionError>> {
-        let encoded = payloads
-            .into_iter()
-            .map(|p| encode_payload(&self.keyring, p))
-            .collect();
+        let encoded = payloads.into_iter().map(|p| encode_payload(&self.keyring, p)).collect();
         ready(Ok(encoded)).boxed()
     }
 
@@ -143,10 +135,7 @@ mod tests {
         let (_folder, keyring) = keyring();
         let encoded = encode_payload(&keyring, plain());
         assert_eq!(encoded.metadata["encoding"], b"binary/encrypted");
-        assert_eq!(
-            encoded.metadata["encryption-key-id"],
-            keyring.key_id().as_bytes()
-        );
+        assert_eq!(encoded.metadata["encryption-key-id"], keyring.key_id().as_bytes());
         assert!(!encoded.data.windows(9).any(|w| w == b"swordfish"));
         assert_eq!(decode_payload(&keyring, encoded).unwrap(), plain());
     }
@@ -164,10 +153,7 @@ mod tests {
         let (_folder, ours) = keyring();
         let (_other_folder, theirs) = keyring_of_another();
         let encoded = encode_payload(&theirs, plain());
-        assert!(matches!(
-            decode_payload(&ours, encoded),
-            Err(CodecError::Keyring(_))
-        ));
+        assert!(matches!(decode_payload(&ours, encoded), Err(CodecError::Keyring(_))));
     }
 
     fn keyring_of_another() -> (tempfile::TempDir, Keyring) {

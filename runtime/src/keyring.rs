@@ -70,10 +70,7 @@ impl Keyring {
         Ok(Self {
             inner: Arc::new(Inner {
                 path: path.to_owned(),
-                keys: RwLock::new(Keys {
-                    keys,
-                    read: Instant::now(),
-                }),
+                keys: RwLock::new(Keys { keys, read: Instant::now() }),
             }),
         })
     }
@@ -86,39 +83,21 @@ impl Keyring {
     pub fn rotate(&self) -> Result<String, KeyringError> {
         let keys = file::add_key(&self.inner.path)?;
         let id = keys.last().map(|key| key.id.clone()).unwrap_or_default();
-        let mut held = self
-            .inner
-            .keys
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        *held = Keys {
-            keys,
-            read: Instant::now(),
-        };
+        let mut held = self.inner.keys.write().unwrap_or_else(PoisonError::into_inner);
+        *held = Keys { keys, read: Instant::now() };
         Ok(id)
     }
 
     /// The id of the key that seals now.
     pub fn key_id(&self) -> String {
-        let held = self
-            .inner
-            .keys
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        held.keys
-            .last()
-            .map(|key| key.id.clone())
-            .unwrap_or_default()
+        let held = self.inner.keys.read().unwrap_or_else(PoisonError::into_inner);
+        held.keys.last().map(|key| key.id.clone()).unwrap_or_default()
     }
 
     /// Encrypts with the newest key. `purpose` is bound to the result (associated data): the same
     /// must be given to open it.
     pub fn seal(&self, purpose: &str, plain: &[u8]) -> Vec<u8> {
-        let held = self
-            .inner
-            .keys
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let held = self.inner.keys.read().unwrap_or_else(PoisonError::into_inner);
         // A keyring without a key is never built, and GCM refuses only texts beyond 64 GB.
         let Some(sealed) = held.keys.last().and_then(|key| key.seal(purpose, plain)) else {
             unreachable!("a keyring has a key, and texts fit into memory")
@@ -148,30 +127,17 @@ impl Keyring {
         nonce: &[u8],
         text: &[u8],
     ) -> Option<Result<Vec<u8>, KeyringError>> {
-        let held = self
-            .inner
-            .keys
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let held = self.inner.keys.read().unwrap_or_else(PoisonError::into_inner);
         let key = held.keys.iter().find(|key| key.id.as_bytes() == id)?;
         let aad = associated(purpose, &key.id);
-        let opened = Aes256Gcm::new(key.secret.as_slice().into()).decrypt(
-            nonce.into(),
-            Payload {
-                msg: text,
-                aad: &aad,
-            },
-        );
+        let opened = Aes256Gcm::new(key.secret.as_slice().into())
+            .decrypt(nonce.into(), Payload { msg: text, aad: &aad });
         Some(opened.map_err(|_| KeyringError::Sealed(shown(id))))
     }
 
     /// Another process may have rotated. Hostile bytes must not make this read a file each time.
     fn read_again(&self) -> Result<(), KeyringError> {
-        let mut held = self
-            .inner
-            .keys
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.inner.keys.write().unwrap_or_else(PoisonError::into_inner);
         if held.read.elapsed() >= REREAD_AFTER {
             held.read = Instant::now();
             held.keys = file::load_or_create(&self.inner.path)?;
@@ -182,9 +148,7 @@ impl Keyring {
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keyring")
-            .field("key_id", &self.key_id())
-            .finish_non_exhaustive()
+        f.debug_struct("Keyring").field("key_id", &self.key_id()).finish_non_exhaustive()
     }
 }
 
@@ -193,10 +157,7 @@ impl Key {
     fn random() -> Self {
         let mut secret = Zeroizing::new([0; 32]);
         rand::fill(secret.as_mut_slice());
-        Self {
-            id: format!("{:016x}", rand::random::<u64>()),
-            secret,
-        }
+        Self { id: format!("{:016x}", rand::random::<u64>()), secret }
     }
 
     /// `None` for texts longer than GCM allows.
@@ -204,13 +165,7 @@ impl Key {
         let nonce: [u8; NONCE_BYTES] = rand::random();
         let aad = associated(purpose, &self.id);
         let text = Aes256Gcm::new(self.secret.as_slice().into())
-            .encrypt(
-                (&nonce).into(),
-                Payload {
-                    msg: plain,
-                    aad: &aad,
-                },
-            )
+            .encrypt((&nonce).into(), Payload { msg: plain, aad: &aad })
             .ok()?;
         let mut sealed = Vec::with_capacity(2 + self.id.len() + NONCE_BYTES + text.len());
         sealed.push(FORMAT);

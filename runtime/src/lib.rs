@@ -3,6 +3,7 @@
 
 pub mod codec;
 pub mod config;
+pub mod entity;
 pub mod keyring;
 pub mod metrics;
 pub mod telemetry;

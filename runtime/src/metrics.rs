@@ -26,9 +26,6 @@ mod tests {
         registry.register(Box::new(counter.clone())).unwrap();
         counter.inc_by(3);
         let text = render(&registry).unwrap();
-        assert!(
-            text.contains("# TYPE sbh_things_total counter\nsbh_things_total 3\n"),
-            "{text}"
-        );
+        assert!(text.contains("# TYPE sbh_things_total counter\nsbh_things_total 3\n"), "{text}");
     }
 }

@@ -23,23 +23,12 @@ pub fn init(service: &'static str, config: &TelemetryConfig) -> anyhow::Result<(
     match config.format {
         LogFormat::Text => {
             let colours = std::io::stderr().is_terminal();
-            let text = Text {
-                service,
-                inner: Format::default(),
-            };
-            registry
-                .with(layer.with_ansi(colours).event_format(text))
-                .try_init()?;
+            let text = Text { service, inner: Format::default() };
+            registry.with(layer.with_ansi(colours).event_format(text)).try_init()?;
         }
         LogFormat::Json => {
-            let json = JsonLines {
-                service,
-                inner: Format::default().json(),
-            };
-            let layer = layer
-                .with_ansi(false)
-                .fmt_fields(JsonFields::new())
-                .event_format(json);
+            let json = JsonLines { service, inner: Format::default().json() };
+            let layer = layer.with_ansi(false).fmt_fields(JsonFields::new()).event_format(json);
             registry.with(layer).try_init()?;
         }
     }
@@ -86,8 +75,7 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut object = String::new();
-        self.inner
-            .format_event(context, Writer::new(&mut object), event)?;
+        self.inner.format_event(context, Writer::new(&mut object), event)?;
         match object.strip_prefix('{') {
             Some(fields) => write!(writer, r#"{{"service":"{}",{fields}"#, self.service),
             None => writer.write_str(&object),
@@ -121,10 +109,7 @@ mod tests {
             .with_writer(move || sink.clone())
             .with_ansi(false)
             .fmt_fields(JsonFields::new())
-            .event_format(JsonLines {
-                service: "sbh-test",
-                inner: Format::default().json(),
-            });
+            .event_format(JsonLines { service: "sbh-test", inner: Format::default().json() });
         let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(duration_ms = 3, "done \"well\"\nand more");
@@ -138,10 +123,7 @@ mod tests {
 
     #[test]
     fn a_wrong_filter_is_named() {
-        let config = TelemetryConfig {
-            filter: "info,=".into(),
-            format: LogFormat::Text,
-        };
+        let config = TelemetryConfig { filter: "info,=".into(), format: LogFormat::Text };
         let error = init("sbh-test", &config).unwrap_err().to_string();
         assert!(error.contains("telemetry.filter"), "{error}");
     }

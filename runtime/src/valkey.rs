@@ -71,9 +71,8 @@ impl Valkey {
         }
         let mut command = redis::cmd("MGET");
         command.arg(keys);
-        let values: Option<Vec<Option<Vec<u8>>>> = self
-            .call(async |mut connection| command.query_async(&mut connection).await)
-            .await;
+        let values: Option<Vec<Option<Vec<u8>>>> =
+            self.call(async |mut connection| command.query_async(&mut connection).await).await;
         match values {
             Some(values) if values.len() == keys.len() => values
                 .into_iter()
@@ -91,17 +90,10 @@ impl Valkey {
         let ttl_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX).max(1);
         let mut pipeline = redis::pipe();
         for (key, value) in entries {
-            pipeline
-                .cmd("SET")
-                .arg(key)
-                .arg(value)
-                .arg("PX")
-                .arg(ttl_ms)
-                .ignore();
+            pipeline.cmd("SET").arg(key).arg(value).arg("PX").arg(ttl_ms).ignore();
         }
-        let _: Option<()> = self
-            .call(async |mut connection| pipeline.query_async(&mut connection).await)
-            .await;
+        let _: Option<()> =
+            self.call(async |mut connection| pipeline.query_async(&mut connection).await).await;
     }
 
     /// Whether it answers (PING within a second).
@@ -139,11 +131,7 @@ impl Valkey {
         let until = self.inner.started.elapsed() + PAUSE;
         let until = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
         self.inner.paused_until_ms.store(until, Ordering::Relaxed);
-        tracing::warn!(
-            reason,
-            pause_ms = PAUSE.as_millis(),
-            "Valkey is away: going on without it"
-        );
+        tracing::warn!(reason, pause_ms = PAUSE.as_millis(), "Valkey is away: going on without it");
         None
     }
 
@@ -172,8 +160,6 @@ impl Valkey {
 
 impl fmt::Debug for Valkey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Valkey")
-            .field("errors", &self.inner.errors.get())
-            .finish_non_exhaustive()
+        f.debug_struct("Valkey").field("errors", &self.inner.errors.get()).finish_non_exhaustive()
     }
 }

@@ -7,15 +7,11 @@ impl Config {
     /// author knows it. Addresses that may hold passwords are not repeated.
     pub(super) fn check(&self, name: &dyn Fn(&str, &str) -> String) -> Result<(), ConfigError> {
         let refuse = |section: &str, field: &str, reason: &str| {
-            Err(ConfigError::Field {
-                field: name(section, field),
-                reason: reason.to_owned(),
-            })
+            Err(ConfigError::Field { field: name(section, field), reason: reason.to_owned() })
         };
-        for (field, url) in [
-            ("app_url", &self.database.app_url),
-            ("dispatch_url", &self.database.dispatch_url),
-        ] {
+        for (field, url) in
+            [("app_url", &self.database.app_url), ("dispatch_url", &self.database.dispatch_url)]
+        {
             if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
                 return refuse(
                     "database",
@@ -35,31 +31,15 @@ impl Config {
             return refuse("valkey", "url", "write redis://host:port");
         }
         if !http(&self.starter.public_url) {
-            return refuse(
-                "starter",
-                "public_url",
-                "write http://host:port or https://host",
-            );
+            return refuse("starter", "public_url", "write http://host:port or https://host");
         }
         if self.auth.jwks_url.as_deref().is_some_and(|url| !http(url)) {
             return refuse("auth", "jwks_url", "write https://host/path");
         }
         let positive: [(&str, &str, u64); 13] = [
-            (
-                "database",
-                "max_connections",
-                self.database.max_connections.into(),
-            ),
-            (
-                "starter",
-                "max_open_notices",
-                self.starter.max_open_notices.max(0).unsigned_abs(),
-            ),
-            (
-                "starter",
-                "max_attempts",
-                self.starter.max_attempts.max(0).unsigned_abs().into(),
-            ),
+            ("database", "max_connections", self.database.max_connections.into()),
+            ("starter", "max_open_notices", self.starter.max_open_notices.max(0).unsigned_abs()),
+            ("starter", "max_attempts", self.starter.max_attempts.max(0).unsigned_abs().into()),
             ("workers", "max_proofs", self.workers.max_proofs as u64),
             ("workers", "max_syncs", self.workers.max_syncs as u64),
             ("git", "mirror_quota_mb", self.git.mirror_quota_mb),
@@ -77,11 +57,7 @@ impl Config {
             }
         }
         if self.debounce.max_ms < self.debounce.quiet_ms {
-            return refuse(
-                "debounce",
-                "max_ms",
-                "it must not be less than debounce.quiet_ms",
-            );
+            return refuse("debounce", "max_ms", "it must not be less than debounce.quiet_ms");
         }
         Ok(())
     }

@@ -26,9 +26,7 @@ impl Default for TemporalConfig {
 
 impl Default for ValkeyConfig {
     fn default() -> Self {
-        Self {
-            url: "redis://127.0.0.1:6379".into(),
-        }
+        Self { url: "redis://127.0.0.1:6379".into() }
     }
 }
 
@@ -59,9 +57,7 @@ impl Default for AuthConfig {
 
 impl Default for KeyringConfig {
     fn default() -> Self {
-        Self {
-            file: ".sbh/keys/keyring.json".into(),
-        }
+        Self { file: ".sbh/keys/keyring.json".into() }
     }
 }
 
@@ -93,21 +89,12 @@ impl Default for GitConfig {
 
 impl Default for ProverConfig {
     fn default() -> Self {
-        Self {
-            z3: "z3".into(),
-            processes: 2,
-            time_ms: 10_000,
-            memory_mb: 512,
-            rlimit: 200_000_000,
-        }
+        Self { z3: "z3".into(), processes: 2, time_ms: 10_000, memory_mb: 512, rlimit: 200_000_000 }
     }
 }
 
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        Self {
-            filter: "info".into(),
-            format: LogFormat::Text,
-        }
+        Self { filter: "info".into(), format: LogFormat::Text }
     }
 }

@@ -75,14 +75,8 @@ impl Config {
         })?;
         config.check(&|section, field| {
             let variable = variable_of(section, field);
-            let given = variables
-                .get(&variable)
-                .is_some_and(|value| !value.is_empty());
-            if given {
-                variable
-            } else {
-                format!("{section}.{field}")
-            }
+            let given = variables.get(&variable).is_some_and(|value| !value.is_empty());
+            if given { variable } else { format!("{section}.{field}") }
         })?;
         Ok(config)
     }
@@ -116,24 +110,17 @@ fn variable_of(section: &str, field: &str) -> String {
 fn field_of(variable: &str) -> Option<(&'static str, String)> {
     let rest = variable.strip_prefix("SBH_")?;
     SECTIONS.into_iter().find_map(|section| {
-        let field = rest
-            .strip_prefix(&section.to_ascii_uppercase())?
-            .strip_prefix('_')?;
+        let field = rest.strip_prefix(&section.to_ascii_uppercase())?.strip_prefix('_')?;
         Some((section, field.to_ascii_lowercase()))
     })
 }
 
 fn read_file(path: &Path) -> Result<Table, ConfigError> {
-    let unreadable = |reason: String| ConfigError::File {
-        path: path.to_owned(),
-        reason,
-    };
+    let unreadable = |reason: String| ConfigError::File { path: path.to_owned(), reason };
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
     let table: Table = text.parse().map_err(|error: toml::de::Error| {
         // The whole error quotes the line, which may hold a password.
-        let line = error
-            .span()
-            .map_or(0, |span| text[..span.start].matches('\n').count() + 1);
+        let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
         unreadable(format!("line {line}: {}", error.message()))
     })?;
     for (section, value) in &table {
@@ -167,16 +154,9 @@ fn parse_variable(
     field: &str,
     text: &str,
 ) -> Result<Option<Value>, ConfigError> {
-    let wrong = |reason| ConfigError::Field {
-        field: variable.to_owned(),
-        reason,
-    };
-    let list: Vec<Value> = text
-        .split(',')
-        .map(str::trim)
-        .filter(|t| !t.is_empty())
-        .map(Value::from)
-        .collect();
+    let wrong = |reason| ConfigError::Field { field: variable.to_owned(), reason };
+    let list: Vec<Value> =
+        text.split(',').map(str::trim).filter(|t| !t.is_empty()).map(Value::from).collect();
     if text.is_empty() {
         let list_error = try_field(section, field, Value::Array(list)).err();
         return match list_error {

@@ -3,11 +3,7 @@ use std::collections::BTreeMap;
 use super::*;
 
 fn load(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-    Config::from_variables(
-        variables
-            .iter()
-            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned())),
-    )
+    Config::from_variables(variables.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())))
 }
 
 /// The configuration as JSON: section → field → value.
@@ -17,27 +13,15 @@ fn fields(config: &Config) -> BTreeMap<String, BTreeMap<String, serde_json::Valu
 
 /// For each field another value than its default, as a variable and as TOML.
 const OTHERS: &[(&str, &str, &str)] = &[
-    (
-        "database.app_url",
-        "postgres://a@h/d",
-        r#""postgres://a@h/d""#,
-    ),
-    (
-        "database.dispatch_url",
-        "postgresql://b@h/d",
-        r#""postgresql://b@h/d""#,
-    ),
+    ("database.app_url", "postgres://a@h/d", r#""postgres://a@h/d""#),
+    ("database.dispatch_url", "postgresql://b@h/d", r#""postgresql://b@h/d""#),
     ("database.max_connections", "3", "3"),
     ("temporal.address", "http://t:1", r#""http://t:1""#),
     ("temporal.namespace", "12", r#""12""#),
     ("temporal.ui_url", "http://u:2", r#""http://u:2""#),
     ("valkey.url", "redis://v:3", r#""redis://v:3""#),
     ("starter.listen", "0.0.0.0:9", r#""0.0.0.0:9""#),
-    (
-        "starter.public_url",
-        "https://sbh.example",
-        r#""https://sbh.example""#,
-    ),
+    ("starter.public_url", "https://sbh.example", r#""https://sbh.example""#),
     ("starter.max_open_notices", "7", "7"),
     ("starter.reconcile_after_s", "8", "8"),
     ("starter.max_attempts", "9", "9"),
@@ -55,11 +39,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("workers.drain_s", "5", "5"),
     ("git.mirrors", "/m", r#""/m""#),
     ("git.file_roots", "/a, /b", r#"["/a", "/b"]"#),
-    (
-        "git.allow_addresses",
-        "10.0.0.0/8,::1",
-        r#"["10.0.0.0/8", "::1"]"#,
-    ),
+    ("git.allow_addresses", "10.0.0.0/8,::1", r#"["10.0.0.0/8", "::1"]"#),
     ("git.mirror_quota_mb", "1", "1"),
     ("git.max_document_bytes", "2", "2"),
     ("git.fetch_timeout_s", "3", "3"),
@@ -98,10 +78,7 @@ fn every_field_can_be_set_by_file_and_by_variable() {
         assert_eq!(by_variable, by_file, "{name}");
         let mut expected = defaults.clone();
         assert_ne!(expected[section][field], by_file[section][field], "{name}");
-        expected
-            .get_mut(section)
-            .unwrap()
-            .insert(field.into(), by_file[section][field].clone());
+        expected.get_mut(section).unwrap().insert(field.into(), by_file[section][field].clone());
         assert_eq!(by_file, expected, "{name} changes nothing else");
     }
 }
@@ -110,11 +87,8 @@ fn every_field_can_be_set_by_file_and_by_variable() {
 fn a_variable_goes_before_the_file_and_an_empty_one_is_not_set() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sbh.toml");
-    std::fs::write(
-        &path,
-        "[git]\npoll_s = 7\nfile_roots = [\"/a\"]\nfetch_timeout_s = 8\n",
-    )
-    .unwrap();
+    std::fs::write(&path, "[git]\npoll_s = 7\nfile_roots = [\"/a\"]\nfetch_timeout_s = 8\n")
+        .unwrap();
     let path = path.to_str().unwrap();
     let config = load(&[
         ("SBH_CONFIG", path),
@@ -140,21 +114,14 @@ fn a_wrong_value_names_the_field_as_it_was_given() {
         let wrong = match text.parse::<u64>() {
             Ok(_) if *name != "temporal.namespace" => ["-1", "many", "1,2", "0x10"].as_slice(),
             _ if name.ends_with("listen") || name.ends_with("format") => ["nonsense"].as_slice(),
-            _ if matches!(
-                *name,
-                "temporal.address" | "database.app_url" | "valkey.url"
-            ) =>
-            {
+            _ if matches!(*name, "temporal.address" | "database.app_url" | "valkey.url") => {
                 ["nonsense"].as_slice()
             }
             _ => [].as_slice(),
         };
         for wrong in wrong {
             let error = load(&[(&variable, wrong)]).expect_err(name).to_string();
-            assert!(
-                error.starts_with(&format!("{variable} is not usable: ")),
-                "{error}"
-            );
+            assert!(error.starts_with(&format!("{variable} is not usable: ")), "{error}");
         }
     }
 }
@@ -165,43 +132,25 @@ fn errors_of_the_file_name_section_and_field() {
     let path = folder.path().join("sbh.toml");
     for (text, expected) in [
         ("[starter]\nlisten = 3\n", "starter.listen is not usable: "),
-        (
-            "[starter]\nlistn = \"\"\n",
-            "starter.listn is not usable: unknown field `listn`",
-        ),
+        ("[starter]\nlistn = \"\"\n", "starter.listn is not usable: unknown field `listn`"),
         ("[starer]\n", "starer is not usable: no such section"),
-        (
-            "starter = 3\n",
-            "starter is not usable: write it as a section",
-        ),
-        (
-            "[prover]\nprocesses = 0\n",
-            "prover.processes is not usable: it must be 1 or more",
-        ),
+        ("starter = 3\n", "starter is not usable: write it as a section"),
+        ("[prover]\nprocesses = 0\n", "prover.processes is not usable: it must be 1 or more"),
         ("[prover]\nprocesses = \n", "cannot read the configuration "),
     ] {
         std::fs::write(&path, text).unwrap();
-        let error = load(&[("SBH_CONFIG", path.to_str().unwrap())])
-            .unwrap_err()
-            .to_string();
+        let error = load(&[("SBH_CONFIG", path.to_str().unwrap())]).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{text:?}: {error}");
     }
-    let error = load(&[("SBH_CONFIG", "/no/such/file")])
-        .unwrap_err()
-        .to_string();
+    let error = load(&[("SBH_CONFIG", "/no/such/file")]).unwrap_err().to_string();
     assert!(error.contains("/no/such/file"), "{error}");
 }
 
 #[test]
 fn a_variable_of_a_section_must_name_a_field() {
     for value in ["x", "1", ""] {
-        let error = load(&[("SBH_STARTER_LISTN", value)])
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.starts_with("SBH_STARTER_LISTN is not usable: unknown field"),
-            "{error}"
-        );
+        let error = load(&[("SBH_STARTER_LISTN", value)]).unwrap_err().to_string();
+        assert!(error.starts_with("SBH_STARTER_LISTN is not usable: unknown field"), "{error}");
     }
 }
 
@@ -214,18 +163,12 @@ fn passwords_are_neither_printed_nor_quoted() {
     .unwrap();
     assert!(!format!("{config:?}").contains("swordfish"));
     let error = load(&[("SBH_DATABASE_APP_URL", "swordfish@h/d")]).unwrap_err();
-    assert!(
-        !format!("{error} {error:?}").contains("swordfish"),
-        "{error}"
-    );
+    assert!(!format!("{error} {error:?}").contains("swordfish"), "{error}");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sbh.toml");
     std::fs::write(&path, "[database]\napp_url = \"swordfish\n").unwrap();
     let error = load(&[("SBH_CONFIG", path.to_str().unwrap())]).unwrap_err();
-    assert!(
-        !format!("{error} {error:?}").contains("swordfish"),
-        "{error}"
-    );
+    assert!(!format!("{error} {error:?}").contains("swordfish"), "{error}");
 }
 
 /// The table of `docs/CONFIGURATION.md`, made from this module's documentation and defaults.
@@ -241,20 +184,12 @@ fn table() -> String {
                 structure = name.trim_end_matches(" {");
             }
             if let Some(text) = line.strip_prefix("/// ") {
-                doc = if doc.is_empty() {
-                    text.into()
-                } else {
-                    format!("{doc} {text}")
-                };
-            } else if let Some((field, _)) = line
-                .strip_prefix("pub ")
-                .and_then(|line| line.split_once(": "))
+                doc = if doc.is_empty() { text.into() } else { format!("{doc} {text}") };
+            } else if let Some((field, _)) =
+                line.strip_prefix("pub ").and_then(|line| line.split_once(": "))
             {
                 if field.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-                    structures
-                        .entry(structure)
-                        .or_default()
-                        .push((field.into(), doc.clone()));
+                    structures.entry(structure).or_default().push((field.into(), doc.clone()));
                 }
                 doc.clear();
             } else if !line.starts_with('#') {
@@ -266,12 +201,7 @@ fn table() -> String {
         .lines()
         .skip_while(|line| !line.starts_with("pub struct Config "))
         .take_while(|line| *line != "}")
-        .filter_map(|line| {
-            line.trim()
-                .strip_prefix("pub ")?
-                .trim_end_matches(',')
-                .split_once(": ")
-        })
+        .filter_map(|line| line.trim().strip_prefix("pub ")?.trim_end_matches(',').split_once(": "))
         .map(|(section, kind)| (section.to_owned(), kind))
         .collect();
     let defaults = fields(&Config::default());
@@ -296,12 +226,6 @@ fn table() -> String {
 fn the_documentation_is_complete() {
     let document = std::fs::read_to_string("../docs/CONFIGURATION.md").unwrap();
     let table = table();
-    assert!(
-        document.contains(&table),
-        "put this table into docs/CONFIGURATION.md:\n\n{table}"
-    );
-    assert!(
-        !table.contains("|  |"),
-        "every field is documented:\n{table}"
-    );
+    assert!(document.contains(&table), "put this table into docs/CONFIGURATION.md:\n\n{table}");
+    assert!(!table.contains("|  |"), "every field is documented:\n{table}");
 }

@@ -45,10 +45,7 @@ pub(super) fn add_key(path: &Path) -> Result<Vec<Key>, KeyringError> {
 }
 
 fn create(path: &Path) -> Result<Vec<Key>, KeyringError> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -63,10 +60,9 @@ fn create(path: &Path) -> Result<Vec<Key>, KeyringError> {
     let _ = fs::remove_file(&whole);
     match linked {
         Ok(()) => Ok(keys),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(
-            path,
-            File::open(path).map_err(|error| unusable(path, error))?,
-        ),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            read(path, File::open(path).map_err(|error| unusable(path, error))?)
+        }
         Err(error) => Err(unusable(path, error)),
     }
 }
@@ -80,14 +76,8 @@ fn write_aside(path: &Path, keys: &[Key]) -> io::Result<PathBuf> {
         id: key.id.clone(),
         key: Zeroizing::new(STANDARD.encode(key.secret.as_slice())),
     });
-    let text = Zeroizing::new(serde_json::to_string(&KeyFile {
-        keys: entries.collect(),
-    })?);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&aside)?;
+    let text = Zeroizing::new(serde_json::to_string(&KeyFile { keys: entries.collect() })?);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     Ok(aside)
@@ -98,18 +88,13 @@ fn read(path: &Path, mut file: File) -> Result<Vec<Key>, KeyringError> {
         path: path.display().to_string(),
         reason: reason.to_owned(),
     };
-    let mode = file
-        .metadata()
-        .map_err(|error| unusable(path, error))?
-        .permissions()
-        .mode();
+    let mode = file.metadata().map_err(|error| unusable(path, error))?.permissions().mode();
     if mode & 0o077 != 0 {
         tracing::warn!(path = %path.display(), mode = format!("{mode:o}"),
             "others may read the key file: chmod 600 it");
     }
     let mut text = Zeroizing::new(String::new());
-    file.read_to_string(&mut text)
-        .map_err(|error| unusable(path, error))?;
+    file.read_to_string(&mut text).map_err(|error| unusable(path, error))?;
     // serde_json's message would quote what it could not read: a key, maybe.
     let file: KeyFile = serde_json::from_str(&text)
         .map_err(|error| wrong(&format!("not a key file (line {})", error.line())))?;
@@ -117,16 +102,11 @@ fn read(path: &Path, mut file: File) -> Result<Vec<Key>, KeyringError> {
     for entry in file.keys {
         let decoded = Zeroizing::new(STANDARD.decode(entry.key.as_bytes()).unwrap_or_default());
         if decoded.len() != 32 || !(1..=64).contains(&entry.id.len()) {
-            return Err(wrong(
-                "each key needs an id of 1 to 64 bytes and the base64 of 32 bytes",
-            ));
+            return Err(wrong("each key needs an id of 1 to 64 bytes and the base64 of 32 bytes"));
         }
         let mut secret = Zeroizing::new([0; 32]);
         secret.copy_from_slice(&decoded);
-        keys.push(Key {
-            id: entry.id,
-            secret,
-        });
+        keys.push(Key { id: entry.id, secret });
     }
     if keys.is_empty() {
         return Err(wrong("it holds no key"));
@@ -135,8 +115,5 @@ fn read(path: &Path, mut file: File) -> Result<Vec<Key>, KeyringError> {
 }
 
 fn unusable(path: &Path, error: io::Error) -> KeyringError {
-    KeyringError::File {
-        path: path.display().to_string(),
-        reason: error.to_string(),
-    }
+    KeyringError::File { path: path.display().to_string(), reason: error.to_string() }
 }

@@ -12,17 +12,10 @@ fn keyring() -> (tempfile::TempDir, Keyring) {
 fn what_is_sealed_is_opened_for_the_same_purpose_only() {
     let (_folder, keyring) = keyring();
     let sealed = keyring.seal("webhook secret", b"swordfish");
-    assert_eq!(
-        keyring.open("webhook secret", &sealed).unwrap(),
-        b"swordfish"
-    );
+    assert_eq!(keyring.open("webhook secret", &sealed).unwrap(), b"swordfish");
     assert!(!sealed.windows(9).any(|w| w == b"swordfish"));
     assert!(keyring.open("payload", &sealed).is_err());
-    assert_ne!(
-        sealed,
-        keyring.seal("webhook secret", b"swordfish"),
-        "nonces differ"
-    );
+    assert_ne!(sealed, keyring.seal("webhook secret", b"swordfish"), "nonces differ");
 }
 
 #[test]
@@ -43,18 +36,8 @@ fn the_file_is_its_owner_s_alone_and_is_read_again() {
     let path = folder.path().join("deep/keyring.json");
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     let sealed = keyring.seal("p", b"x");
-    assert_eq!(
-        Keyring::load_or_create(&path)
-            .unwrap()
-            .open("p", &sealed)
-            .unwrap(),
-        b"x"
-    );
-    assert_eq!(
-        std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
-        1,
-        "nothing left aside"
-    );
+    assert_eq!(Keyring::load_or_create(&path).unwrap().open("p", &sealed).unwrap(), b"x");
+    assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing left aside");
 }
 
 #[test]
@@ -71,10 +54,7 @@ fn processes_that_start_at_once_agree() {
                 })
             })
             .collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap())
-            .collect()
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert_eq!(ids.len(), 1, "{ids:?}");
 }
@@ -111,12 +91,7 @@ fn no_key_is_ever_shown() {
 fn a_wrong_file_is_named_and_not_quoted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keyring.json");
-    for wrong in [
-        "",
-        "{}",
-        r#"{"keys":[]}"#,
-        r#"{"keys":[{"id":"a","key":"swordfish"}]}"#,
-    ] {
+    for wrong in ["", "{}", r#"{"keys":[]}"#, r#"{"keys":[{"id":"a","key":"swordfish"}]}"#] {
         std::fs::write(&path, wrong).unwrap();
         let error = Keyring::load_or_create(&path).unwrap_err().to_string();
         assert!(error.contains("keyring.json"), "{error}");

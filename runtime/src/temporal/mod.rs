@@ -1,10 +1,14 @@
 //! The connection to Temporal.
 
+mod apply;
+
 use std::time::Duration;
 
 use anyhow::Context;
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, Url};
 use temporalio_common::telemetry::metrics::TemporalMeter;
+
+pub use apply::{Applied, apply};
 
 use crate::codec;
 use crate::config::TemporalConfig;
@@ -62,10 +66,7 @@ pub fn install_crypto_provider() {
 fn identity() -> String {
     let program = std::env::current_exe()
         .ok()
-        .and_then(|path| {
-            path.file_stem()
-                .map(|stem| stem.to_string_lossy().into_owned())
-        })
+        .and_then(|path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned()))
         .unwrap_or_else(|| "sbh".into());
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     format!("{program}-{}@{}", std::process::id(), machine.trim())
