@@ -146,37 +146,22 @@ impl Stack {
             .unwrap_or_else(|| panic!("no process of {name}: {state}"))
     }
 
-    /// Stops a part on purpose: it stays away until [`Stack::start_part`].
+    /// Stops a part on purpose: it stays away until [`Stack::up`].
     pub fn stop_part(&self, name: &str) {
-        let output = self.sbh(&["part", "stop", name]);
-        assert!(output.status.success(), "sbh part stop {name}: {}", text(&output));
-    }
-
-    /// Starts a stopped part.
-    pub fn start_part(&self, name: &str) {
-        let output = self.sbh(&["part", "start", name]);
-        assert!(output.status.success(), "sbh part start {name}: {}", text(&output));
+        let output = self.sbh(&["down", name]);
+        assert!(output.status.success(), "sbh down {name}: {}", text(&output));
     }
 
     /// Deletes Temporal's database under it and kills it; the supervisor starts it again, and it
-    /// knows nothing. Returns how many files were deleted.
-    pub fn forget_temporal(&self) -> usize {
+    /// knows nothing.
+    pub fn forget_temporal(&self) {
         let pid = self.part("temporal");
-        let mut deleted = 0;
         // Deleted while it runs: whoever starts it again cannot be faster.
-        let folders = [self.home.join("data"), self.home.join("data/temporal")];
-        for folder in folders {
-            let Ok(entries) = std::fs::read_dir(&folder) else { continue };
-            for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
-                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                if path.is_file() && (name.contains("temporal") || folder.ends_with("temporal")) {
-                    std::fs::remove_file(&path).expect("a file of Temporal's database");
-                    deleted += 1;
-                }
-            }
+        let data = self.home.join("data");
+        for file in ["temporal.sqlite", "temporal.sqlite-wal", "temporal.sqlite-shm"] {
+            std::fs::remove_file(data.join(file)).expect("a file of Temporal's database");
         }
         crate::processes::kill_at_once(pid);
-        deleted
     }
 
     /// Waits until every worker runs again.

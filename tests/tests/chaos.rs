@@ -186,7 +186,7 @@ async fn temporal_stopped_for_a_while_during_a_burst() {
     .await;
     let open = "SELECT count(*) FROM inbox WHERE tenant_id = $1 AND state = 'open'";
     assert!(scene.tenant.ledger.count(open, &scene.tenant.id).await > 0, "work waits");
-    stack.start_part("temporal");
+    stack.up();
     scene.all_is_proved().await;
     eventually(SHORT, "the starter to be ready again", async || {
         let ready = scene.tenant.api.get("/readyz").await.body;
@@ -198,21 +198,27 @@ async fn temporal_stopped_for_a_while_during_a_burst() {
 #[tokio::test]
 async fn temporal_s_database_deleted_in_the_middle_of_a_burst() {
     let _alone = alone().await;
-    let stack = Stack::start(StackOptions::default());
+    let stack = Stack::start(StackOptions::default().set("SBH_GIT_POLL_S", 2));
     let mut scene = Scene::new(&stack, "amnesia").await;
     let blocks: Vec<_> = (0..4).map(|n| slow(&format!("SLOW-{n}"), n)).collect();
     scene.repo.commit_file("specs/slow.md", document("Slow", blocks));
     for n in 0..15 {
         scene.edit(n).await;
     }
-    let deleted = stack.forget_temporal();
-    assert!(deleted > 0, "there was a database to delete");
+    stack.forget_temporal();
     for n in 15..30 {
         scene.edit(n).await;
     }
     scene.all_is_proved().await;
-    // The new, empty Temporal is set up again: later work runs as before.
+    // The new, empty Temporal is set up again: later work runs as before, the schedule too.
     scene.edit(31).await;
+    scene.all_is_proved().await;
+    scene.repo.commit_file("specs/7.md", document("N", [refuted("UNANNOUNCED", 1)]));
+    eventually(LONG, "an unannounced push to be found again", async || {
+        let seen = scene.tenant.verdicts(&scene.repository, "specs/7.md").await;
+        if seen[0].0 == "UNANNOUNCED" { Ok(()) } else { Err(format!("{seen:?}")) }
+    })
+    .await;
     scene.all_is_proved().await;
 }
 
@@ -237,7 +243,7 @@ async fn valkey_flushed_and_stopped() {
     }
     // Without a cache everything is proved again, and is right.
     scene.all_is_proved().await;
-    stack.start_part("valkey");
+    stack.up();
     scene.edit(30).await;
     scene.all_is_proved().await;
 }

@@ -200,3 +200,35 @@ async fn a_token_that_is_not_ours_opens_nothing() {
     it.tenant.api.with_token(None).get("/api/repositories").await.problem(401);
     it.tenant.api.with_token(Some(good)).get("/api/repositories").await.ok();
 }
+
+#[tokio::test]
+async fn neither_histories_nor_logs_hold_documents_or_secrets() {
+    let it = furnished("quiet", 9).await;
+    let home = Stack::shared().home();
+    let token = Stack::shared().token(&it.tenant.id, "owner");
+    it.tenant.api.with_token(Some(token.clone())).get("/api/repositories").await.ok();
+    let database = std::fs::read_to_string(home.join("keys/postgres.json")).unwrap();
+    let passwords: Value = serde_json::from_str(&database).unwrap();
+    let mut hidden = vec![it.connection.secret.clone(), token];
+    hidden.extend(passwords.as_object().unwrap().values().map(|p| p.as_str().unwrap().to_owned()));
+    // A document's text is for nobody but the store: neither its statements nor its names.
+    let document = ["declare-const", "define-fun", "SECRET-quiet"].map(str::to_owned);
+
+    let files = |folder: &str, prefix: &str| -> Vec<std::path::PathBuf> {
+        let entries = std::fs::read_dir(home.join(folder)).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let named =
+            |p: &std::path::PathBuf| p.file_name().unwrap().to_string_lossy().starts_with(prefix);
+        paths.filter(|p| p.is_file() && named(p)).collect()
+    };
+    let histories = files("data", "temporal");
+    let logs = files("logs", "");
+    assert!(!histories.is_empty() && logs.len() >= 5, "{histories:?} {logs:?}");
+    for path in histories.iter().chain(&logs) {
+        let content = std::fs::read(path).unwrap();
+        for secret in hidden.iter().chain(&document) {
+            let found = content.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{} holds {secret:?}", path.display());
+        }
+    }
+}
