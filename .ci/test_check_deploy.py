@@ -2,7 +2,7 @@
 
 import unittest
 
-from check_deploy import config_variables, metrics_of, quoted_list, unknown_metrics
+from check_deploy import config_variables, metrics_of, own_metrics, quoted_list, unknown_metrics
 
 CONFIG = """
 pub struct Config {
@@ -30,6 +30,13 @@ class Checks(unittest.TestCase):
     def test_a_metric_that_nothing_exports_is_named(self):
         used = {"up", "a_total", "b_seconds_bucket", "c_seconds_sum", "gone"}
         self.assertEqual(unknown_metrics(used, {"a_total", "b_seconds"}), ["c_seconds_sum", "gone"])
+
+    def test_a_metric_counts_only_where_metrics_are_made(self):
+        sources = [
+            'use prometheus::Opts; Opts::new("sbh_a_total")\n#[cfg(test)]\n"sbh_b_total"',
+            'let role = "sbh_app";',
+        ]
+        self.assertEqual(own_metrics(sources), {"sbh_a_total"})
 
     def test_settings_are_those_of_the_structures(self):
         self.assertEqual(config_variables(CONFIG), {"SBH_DATABASE_APP_URL"})
