@@ -20,6 +20,9 @@ pub struct SyncStart {
     /// The open rows that no synchronisation has taken up: this one answers them, because it fetches after
     /// reading them.
     pub notices: Vec<InboxId>,
+    /// Whether the newest synchronisation began to stage and did not finish: then documents may
+    /// be ahead of the baseline, and only a comparison of everything tells what differs.
+    pub unfinished: bool,
 }
 
 /// One change of a document between the baseline and the new head.
@@ -131,8 +134,20 @@ impl Store {
         )
         .fetch_all(&mut *tx)
         .await?;
+        let unfinished = sqlx::query_scalar!(
+            r#"SELECT EXISTS (
+                   SELECT FROM repositories repository
+                   JOIN syncs ON syncs.tenant_id = $1 AND syncs.id = repository.current_sync
+                   WHERE repository.tenant_id = $1 AND repository.id = $2
+                     AND syncs.finished_at IS NULL) AS "unfinished!""#,
+            tenant.as_str(),
+            repository.0,
+        )
+        .fetch_one(&mut *tx)
+        .await?;
         tx.commit().await?;
-        Ok(SyncStart { repository: found, notices: notices.into_iter().map(InboxId).collect() })
+        let notices = notices.into_iter().map(InboxId).collect();
+        Ok(SyncStart { repository: found, notices, unfinished })
     }
 
     /// Moves the baseline to `commit` and hands `notices` to `sync`, in one transaction. The notices
