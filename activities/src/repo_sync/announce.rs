@@ -2,6 +2,7 @@
 
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
+use sbh_runtime::entity::Entities;
 use sbh_store::inbox::OpenDocument;
 use sbh_workflows::repo_sync::{AnnounceInput, AnnounceOutcome};
 use serde::Serialize;
@@ -20,6 +21,15 @@ const CONCURRENCY: usize = 16;
 pub trait DocumentSignals: Send + Sync {
     /// Signals the document's workflow, and starts it where it does not run.
     fn notify<'a>(&'a self, document: &'a OpenDocument) -> BoxFuture<'a, anyhow::Result<()>>;
+}
+
+impl DocumentSignals for Entities {
+    fn notify<'a>(&'a self, document: &'a OpenDocument) -> BoxFuture<'a, anyhow::Result<()>> {
+        let OpenDocument { tenant, repository_name, document, path, .. } = document;
+        Box::pin(async move {
+            Ok(self.notify_document(tenant, repository_name, *document, path).await?)
+        })
+    }
 }
 
 /// How far an announcement is.

@@ -1,9 +1,9 @@
 //! The activity `repo_sync.sync`.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use sbh_domain::TenantId;
+use sbh_store::StoreError;
 use sbh_store::repo_sync::{DocumentChange, StagedSync, SyncStart};
 use sbh_store::repository::Repository;
 use sbh_workflows::repo_sync::{SyncInput, SyncOutcome};
@@ -42,7 +42,7 @@ impl RepoSync {
         input: &SyncInput,
         attempt: u32,
     ) -> Result<SyncOutcome, Failure> {
-        let result = self.follow(pulse, input, attempt).await;
+        let result = self.follow(pulse, input).await;
         let label = match &result {
             Ok(outcome) if outcome.changed + outcome.removed > 0 => "changed",
             Ok(_) => "unchanged",
@@ -78,51 +78,34 @@ impl RepoSync {
         failure
     }
 
-    async fn follow(
-        &self,
-        pulse: &Pulse,
-        input: &SyncInput,
-        attempt: u32,
-    ) -> Result<SyncOutcome, Failure> {
+    async fn follow(&self, pulse: &Pulse, input: &SyncInput) -> Result<SyncOutcome, Failure> {
         let SyncInput { tenant, repository: id, sync } = input;
         pulse.note(Progress::Fetching);
         // Held to the end: an older attempt that is still running cannot move the baseline back.
         let mirror = self.git.mirror(tenant, *id).await?;
-        let start = self.parts.store.start_sync(tenant, *id).await?;
-        let SyncStart { repository, notices } = start;
-        if repository.removed_at.is_some() {
-            return Ok(SyncOutcome {
-                commit: repository.baseline,
-                changed: 0,
-                removed: 0,
-                notices: 0,
-            });
-        }
+        let start = match self.parts.store.start_sync(tenant, *id).await {
+            // Removed meanwhile: its notices are closed, and there is nothing to follow.
+            Err(StoreError::NotFound { .. }) => return Ok(nothing()),
+            start => start?,
+        };
+        let SyncStart { repository, notices, unfinished } = start;
         let filter = Filter::new(&repository.globs)?;
         let remote = remote_of(&self.parts, &self.git, tenant, &repository).await?;
         let began = Instant::now();
         let commit = mirror.fetch(&remote, repository.branch.as_deref()).await?;
         self.metrics.fetch_seconds.observe(began.elapsed().as_secs_f64());
 
-        let mark = Unfinished::of(&mirror);
-        let staged = if repository.baseline.as_deref() == Some(commit.as_str())
-            && !mark.is_set()
-            && attempt <= 1
-        {
+        let staged = if repository.baseline.as_deref() == Some(commit.as_str()) && !unfinished {
             StagedSync { changed: 0, removed: 0 }
         } else {
-            // What an unfinished synchronisation staged may differ from its baseline, so that a
-            // difference to the baseline does not tell everything.
-            let is_clean = attempt <= 1 && repository.last_error.is_none() && !mark.is_set();
-            let baseline = repository.baseline.as_deref().filter(|_| is_clean);
+            // What an unfinished synchronisation staged may differ from the baseline.
+            let baseline = repository.baseline.as_deref().filter(|_| !unfinished);
             let plan = self.plan(&mirror, tenant, &repository, &filter, baseline, &commit).await;
             let plan = self.unless_broken(&mirror, plan)?;
-            mark.set()?;
             let staged = self.stage(pulse, input, &mirror, &plan, &commit).await;
             self.unless_broken(&mirror, staged)?
         };
         self.parts.store.finish_sync(tenant, *id, *sync, &commit, &notices).await?;
-        mark.clear();
         Ok(SyncOutcome {
             commit: Some(commit),
             changed: staged.changed,
@@ -248,28 +231,6 @@ impl RepoSync {
     }
 }
 
-/// A mark beside the mirror that a synchronisation began to stage and did not finish: its process
-/// may have been killed.
-struct Unfinished(PathBuf);
-
-impl Unfinished {
-    fn of(mirror: &Mirror) -> Self {
-        Self(mirror.path().with_extension("staging"))
-    }
-
-    fn is_set(&self) -> bool {
-        self.0.exists()
-    }
-
-    fn set(&self) -> Result<(), Failure> {
-        std::fs::write(&self.0, b"").map_err(|error| {
-            let message = format!("{} cannot be written: {error}", self.0.display());
-            Failure::new(FailureKind::Mirror, message)
-        })
-    }
-
-    fn clear(&self) {
-        // Left behind, it costs one comparison of everything.
-        let _ = std::fs::remove_file(&self.0);
-    }
+fn nothing() -> SyncOutcome {
+    SyncOutcome { commit: None, changed: 0, removed: 0, notices: 0 }
 }
