@@ -19,11 +19,11 @@ RUN awk -v RS= '/z3-solver==/' requirements.txt >z3.txt \
 
 FROM debian:${DEBIAN}-slim
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates curl git openssh-client \
+    && apt-get install --yes --no-install-recommends ca-certificates curl git openssh-client openssl \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --create-home --uid 10001 sbh \
     && install -d -o sbh -g sbh -m 700 /keys /mirrors
 COPY --from=z3 /out/z3 /usr/local/bin/z3
 COPY --from=build /out/ /usr/local/bin/
 USER sbh
-CMD ["sbh-starter"]
+CMD ["sbh-starter", "serve"]

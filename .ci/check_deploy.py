@@ -1,5 +1,5 @@
-"""The deployment's files are well formed and name only what exists: metrics that the code exports,
-settings that the configuration has, search attributes that the workflows set."""
+"""The deployment's files are well formed and name only what exists: metrics that the code exports
+and settings that the configuration has."""
 
 import json
 import re
@@ -82,11 +82,6 @@ def config_variables(source):
     }
 
 
-def quoted_list(text, start, end):
-    """The names starting with `Sbh` between two marks."""
-    return set(re.findall(r"Sbh\w+", text[text.index(start) :].split(end, 1)[0]))
-
-
 def sdk_metrics():
     """The metrics of the Temporal SDK, from the source of the version that is locked."""
     metadata = json.loads(
@@ -129,11 +124,6 @@ def main():
             for variable in service["environment"]:
                 if variable not in known:
                     problems.append(f"docker-compose.yml: {name}: the configuration has no {variable}")
-
-    wanted = quoted_list(Path("workflows/src/search_attributes.rs").read_text(), "", "\0")
-    given = quoted_list((deploy / "temporal/namespace.sh").read_text(), "for attribute in", ";")
-    if wanted != given:
-        problems.append(f"deploy/temporal/namespace.sh: search attributes {given} instead of {wanted}")
 
     if not dashboards or not expressions or not known:
         problems.append("found no dashboard, no expression or no setting: the check looks at the wrong place")

@@ -2,7 +2,7 @@
 
 import unittest
 
-from check_deploy import config_variables, metrics_of, own_metrics, quoted_list, unknown_metrics
+from check_deploy import config_variables, metrics_of, own_metrics, unknown_metrics
 
 CONFIG = """
 pub struct Config {
@@ -40,9 +40,6 @@ class Checks(unittest.TestCase):
 
     def test_settings_are_those_of_the_structures(self):
         self.assertEqual(config_variables(CONFIG), {"SBH_DATABASE_APP_URL"})
-
-    def test_a_list_ends_at_its_mark(self):
-        self.assertEqual(quoted_list("for a in SbhX SbhY; do SbhZ", "for a in", ";"), {"SbhX", "SbhY"})
 
 
 if __name__ == "__main__":
