@@ -18,8 +18,6 @@ pub struct Invariant {
     pub(crate) prelude: Vec<Command>,
     /// What is to contradict the prelude: the negated claim.
     pub(crate) goal: Vec<Command>,
-    /// Whether the prelude asserts anything. If not, it cannot contradict itself.
-    pub(crate) assumes: bool,
     /// The block's own constants and functions, which a counterexample gives values to.
     pub(crate) symbols: Vec<String>,
 }
@@ -31,6 +29,8 @@ pub(crate) struct Command {
     pub(crate) line: u32,
     /// What our printer wrote.
     pub(crate) text: String,
+    /// Whether it asserts rather than declares or defines.
+    pub(crate) asserts: bool,
 }
 
 impl Invariant {
@@ -63,7 +63,10 @@ impl Invariant {
         for command in sexp::read(text, line)? {
             if let Some(role) = script::check(&command, &mut symbols)? {
                 let text = sexp::print(&command);
-                commands.push((role, Command { line: command.line, text }));
+                commands.push((
+                    role,
+                    Command { line: command.line, text, asserts: role == Role::Assertion },
+                ));
             }
         }
         Self::assemble(commands, symbols.free, line)
@@ -102,7 +105,8 @@ impl Invariant {
                 );
             }
             (None, Role::Claim) => {
-                let negation = Command { line: end.line, text: format!("(assert (not {CLAIM}))") };
+                let text = format!("(assert (not {CLAIM}))");
+                let negation = Command { line: end.line, text, asserts: true };
                 return Ok(Self::new(
                     Form::Claim,
                     statement,
@@ -134,8 +138,7 @@ impl Invariant {
         goal: Vec<Command>,
         symbols: Vec<String>,
     ) -> Self {
-        let assumes = prelude.iter().any(|(role, _)| *role == Role::Assertion);
         let prelude = prelude.into_iter().map(|(_, command)| command).collect();
-        Self { form, statement, prelude, goal, assumes, symbols }
+        Self { form, statement, prelude, goal, symbols }
     }
 }

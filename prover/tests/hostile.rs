@@ -188,3 +188,25 @@ async fn a_huge_answer_does_not_undo_the_verdict() {
     assert!(shown.len() <= 50, "{}", shown.len());
     assert_eq!(shown.last().unwrap().name, "…");
 }
+
+#[tokio::test]
+async fn a_model_that_grows_without_bound_is_cut_off() {
+    // Each value holds the one before it twice: printed out, the last has 2^60 leaves.
+    let limits = Limits { time: Duration::from_secs(2), ..Limits::default() };
+    let pool = z3::pool(1, limits).await;
+    let mut block = String::from(
+        "(declare-datatype Tree ((leaf) (node (left Tree) (right Tree))))(declare-const t0 Tree)",
+    );
+    for n in 1..=60 {
+        let p = n - 1;
+        block += &format!("(declare-const t{n} Tree)(assert (= t{n} (node t{p} t{p})))");
+    }
+    block += "(define-fun invariant () Bool (= t60 leaf))";
+    let outcome = z3::prove(&pool, &block).await;
+    assert_eq!(outcome.verdict, Verdict::Refuted, "{outcome:?}");
+    assert_eq!(outcome.counterexample, None);
+    assert!(
+        outcome.reason.as_deref().unwrap().starts_with("the counterexample could not be read: ")
+    );
+    assert_eq!(z3::prove(&pool, TRUE).await.verdict, Verdict::Proved);
+}

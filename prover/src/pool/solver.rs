@@ -114,7 +114,7 @@ impl Solver {
     /// limit even when nobody is left to kill it.
     pub(crate) fn allow_cpu(&self, time: Duration) -> io::Result<()> {
         let seconds = (self.busy + time).as_secs() + 2;
-        self.limit(limits::CPU, seconds, None)
+        self.limit(limits::CPU, seconds, false)
     }
 
     /// Whether the process still runs.
@@ -131,7 +131,7 @@ impl Solver {
             (limits::FILES, 3),
             (limits::CORE, 0),
         ] {
-            self.limit(resource, most, Some(most))?;
+            self.limit(resource, most, true)?;
         }
         Ok(())
     }
@@ -140,22 +140,22 @@ impl Solver {
         self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
     }
 
+    /// Lowers one of the process's limits, for good if `hard`; one that is lower already stays.
     #[cfg(target_os = "linux")]
-    fn limit(
-        &self,
-        resource: rustix::process::Resource,
-        current: u64,
-        maximum: Option<u64>,
-    ) -> io::Result<()> {
-        use rustix::process::{Rlimit, prlimit};
+    fn limit(&self, resource: rustix::process::Resource, most: u64, hard: bool) -> io::Result<()> {
+        use rustix::process::{Rlimit, getrlimit, prlimit};
         let pid = self.pid().ok_or_else(|| io::Error::other("the solver has ended"))?;
-        prlimit(Some(pid), resource, Rlimit { current: Some(current), maximum })?;
+        // The process inherited ours, and only root may go beyond it.
+        let ceiling = getrlimit(resource).maximum;
+        let most = most.min(ceiling.unwrap_or(u64::MAX));
+        let maximum = if hard { Some(most) } else { ceiling };
+        prlimit(Some(pid), resource, Rlimit { current: Some(most), maximum })?;
         Ok(())
     }
 
     /// Elsewhere the solver's own limits and the parser's allow-list must do.
     #[cfg(not(target_os = "linux"))]
-    fn limit(&self, (): (), _: u64, _: Option<u64>) -> io::Result<()> {
+    fn limit(&self, (): (), _: u64, _: bool) -> io::Result<()> {
         Ok(())
     }
 }
