@@ -56,15 +56,25 @@ pub struct Package {
 }
 
 impl Package {
-    /// The packages as cargo resolves them.
+    /// The packages as cargo resolves them for this machine: what other systems need may not have
+    /// been downloaded.
     pub fn of_this_workspace() -> Vec<Self> {
-        let output = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()))
-            .args(["metadata", "--format-version=1", "--locked", "--offline"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .unwrap();
+        let rustc = std::env::var_os("RUSTC").unwrap_or("rustc".into());
+        let version = Self::output(Command::new(rustc).arg("-vV"));
+        let host = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
+        let cargo = std::env::var_os("CARGO").unwrap_or("cargo".into());
+        let metadata = Self::output(
+            Command::new(cargo)
+                .args(["metadata", "--format-version=1", "--locked", "--filter-platform", host])
+                .current_dir(env!("CARGO_MANIFEST_DIR")),
+        );
+        Self::read(&serde_json::from_str(&metadata).unwrap())
+    }
+
+    fn output(command: &mut Command) -> String {
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Self::read(&serde_json::from_slice(&output.stdout).unwrap())
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn read(metadata: &Value) -> Vec<Self> {
