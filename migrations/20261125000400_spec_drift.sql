@@ -152,7 +152,7 @@ CREATE TABLE staged_verdicts (
     counterexample json,
     reason         text,
     origin         text NOT NULL,
-    PRIMARY KEY (document_id, hash, ordinal),
+    PRIMARY KEY (tenant_id, document_id, hash, ordinal),
     FOREIGN KEY (tenant_id, document_id) REFERENCES documents (tenant_id, id)
 );
 

@@ -132,7 +132,9 @@ impl Store {
             Some(Answer::Body { status, body }) => (Some(status), Some(body), None),
             Some(Answer::Secret { id }) => (None, None, Some(id)),
         };
-        let size = body.map_or(0, |body| body.to_string().len());
+        // As text: sqlx sends JSON values as `jsonb`, which refuses NUL characters.
+        let body = body.map(serde_json::Value::to_string);
+        let size = body.as_ref().map_or(0, String::len);
         if size > MAX_BODY {
             return Err(StoreError::Conflict(format!(
                 "an answer of {size} bytes is too large to be kept for its Idempotency-Key: at most {MAX_BODY}"
@@ -144,7 +146,7 @@ impl Store {
             .map_err(|_| StoreError::Conflict("an HTTP status has three digits".to_owned()))?;
         let mut tx = self.scope(tenant).await?;
         sqlx::query!(
-            "UPDATE idempotency_keys SET status = $3, body = $4, secret_id = $5
+            "UPDATE idempotency_keys SET status = $3, body = $4::text::json, secret_id = $5
              WHERE tenant_id = $1 AND key = $2 AND status IS NULL AND secret_id IS NULL",
             tenant.as_str(),
             key,

@@ -117,6 +117,8 @@ impl Store {
     pub async fn accept(&self, notice: &NewNotice) -> Result<Accepted, StoreError> {
         let id = InboxId(uuid::Uuid::now_v7());
         let dedup_key = shortened(&notice.dedup_key, 300);
+        // As text: sqlx sends JSON values as `jsonb`, which refuses NUL characters.
+        let hint = notice.hint.to_string();
         // A duplicate that is committed while this statement runs stops the insert and is not seen
         // by the look-up: the next turn sees it. Each turn has a reason to end, but none is certain.
         for _ in 0..10 {
@@ -132,7 +134,7 @@ impl Store {
                               (SELECT repository.id FROM repositories repository
                                WHERE repository.tenant_id = scope.tenant AND repository.id = $3
                                  AND repository.removed_at IS NULL),
-                              $4, $5, $6, $7
+                              $4, $5, $6, $7::text::json
                        FROM scope
                        ON CONFLICT (tenant_id, repository_id, dedup_key)
                            WHERE state = 'open' AND sync_id IS NULL DO NOTHING
@@ -151,7 +153,7 @@ impl Store {
                 notice.source,
                 notice.connection.map(|connection| connection.0),
                 dedup_key,
-                &notice.hint,
+                hint,
             )
             .fetch_optional(&self.app)
             .await;

@@ -109,7 +109,7 @@ async fn create_database(admin: &mut PgConnection, database: &str) -> Result<(),
 }
 
 async fn execute(admin: &mut PgConnection, what: &str, statement: &str) -> Result<(), StoreError> {
-    setup(what, sqlx::raw_sql(statement).execute(admin).await).map(|_| ())
+    setup(what, sqlx::query(statement).execute(admin).await).map(|_| ())
 }
 
 fn setup<T>(what: &str, result: Result<T, sqlx::Error>) -> Result<T, StoreError> {

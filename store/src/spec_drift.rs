@@ -269,7 +269,7 @@ impl Store {
                          $15::text[], $16::text[])
                  AS new (ordinal, name, story, title, line, form, statement, statement_hash, verdict,
                          duration_ms, counterexample, reason, origin)
-             ON CONFLICT (document_id, hash, ordinal) DO UPDATE SET
+             ON CONFLICT (tenant_id, document_id, hash, ordinal) DO UPDATE SET
                  name = excluded.name, story = excluded.story, title = excluded.title,
                  line = excluded.line, form = excluded.form, statement = excluded.statement,
                  statement_hash = excluded.statement_hash, verdict = excluded.verdict,
