@@ -13,7 +13,7 @@ use sbh_runtime::{Keyring, temporal};
 use sbh_workflows::repo_sync::{self, RepoChanged, RepoSyncInput, RepoSyncWorkflow};
 use sbh_workflows::search_attributes;
 use temporalio_client::{
-    Client, ClientOptions, Connection, ConnectionOptions, WorkflowSignalWithStartOptions,
+    Client, ClientOptions, Connection, ConnectionOptions, WorkflowStartOptions,
 };
 use tokio::process::{Child, Command};
 use uuid::Uuid;
@@ -80,7 +80,7 @@ async fn signal(client: &Client, entity: u64) -> anyhow::Result<()> {
         idle_s: 600,
         carried: 0,
     };
-    let options = WorkflowSignalWithStartOptions::new(
+    let options = WorkflowStartOptions::new(
         repo_sync::TASK_QUEUE,
         repo_sync::workflow_id(&input.tenant, input.repository),
     )

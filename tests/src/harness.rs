@@ -13,13 +13,32 @@ use crate::processes::ProcessId;
 use crate::watchdog::Watchdog;
 use crate::{Api, GitRepo};
 
+/// Settings of every test's stack.
+const TEST_SETTINGS: [(&str, &str); 6] = [
+    // Short where waiting is not what is tested.
+    ("SBH_DEBOUNCE_QUIET_MS", "100"),
+    ("SBH_DEBOUNCE_MAX_MS", "1000"),
+    ("SBH_STARTER_RECONCILE_AFTER_S", "5"),
+    ("SBH_PROVER_TIME_MS", "5000"),
+    ("SBH_PROVER_MEMORY_MB", "256"),
+    // Out of the way of the tests that are about announced pushes.
+    ("SBH_GIT_POLL_S", "3600"),
+];
+
 /// Settings of a stack: `SBH_…` variables, over the ones that all tests share.
 #[derive(Debug, Clone, Default)]
 pub struct StackOptions {
     variables: BTreeMap<String, String>,
+    as_shipped: bool,
 }
 
 impl StackOptions {
+    /// Every setting as users get it, for the benchmarks.
+    #[must_use]
+    pub fn as_shipped() -> Self {
+        Self { as_shipped: true, ..Self::default() }
+    }
+
     /// Sets a variable, for example `SBH_GIT_POLL_S`.
     #[must_use]
     pub fn set(mut self, name: &str, value: impl ToString) -> Self {
@@ -57,15 +76,10 @@ impl Stack {
             ("SBH_HOME".to_owned(), home.display().to_string()),
             ("SBH_TOOLS".to_owned(), tools().display().to_string()),
             ("SBH_GIT_FILE_ROOTS".to_owned(), repositories.path().display().to_string()),
-            // Short where waiting is not what is tested.
-            ("SBH_DEBOUNCE_QUIET_MS".to_owned(), "100".to_owned()),
-            ("SBH_DEBOUNCE_MAX_MS".to_owned(), "1000".to_owned()),
-            ("SBH_STARTER_RECONCILE_AFTER_S".to_owned(), "5".to_owned()),
-            ("SBH_PROVER_TIME_MS".to_owned(), "5000".to_owned()),
-            ("SBH_PROVER_MEMORY_MB".to_owned(), "256".to_owned()),
-            // Out of the way of the tests that are about announced pushes.
-            ("SBH_GIT_POLL_S".to_owned(), "3600".to_owned()),
         ]);
+        if !options.as_shipped {
+            variables.extend(TEST_SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        }
         variables.extend(options.variables);
         let watchdog = Watchdog::start(&program("sbh"), &home);
         remember(&home);
