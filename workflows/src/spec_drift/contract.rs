@@ -94,7 +94,7 @@ pub struct ProveInput {
 }
 
 /// Where the next chunk of a document begins.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProveResume {
     /// The content that is being proved.
     pub hash: Digest,
@@ -103,7 +103,7 @@ pub struct ProveResume {
 }
 
 /// Output of the activity `spec_drift.prove`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ProveOutcome {
     /// The observed content is the recorded one: nothing to do.
