@@ -15,6 +15,12 @@ pub fn concerns(tree: &Tree) -> BTreeSet<&str> {
         .collect()
 }
 
+/// `repo_sync` → `RepoSync`.
+fn camel_case(concern: &str) -> String {
+    let word = |word: &str| word[..1].to_uppercase() + &word[1..];
+    concern.split('_').map(word).collect()
+}
+
 /// What a concern needs and does not have.
 pub fn missing_pieces(tree: &Tree, without_route: &[(&str, &str)]) -> Vec<String> {
     let mut problems = Vec::new();
@@ -30,10 +36,12 @@ pub fn missing_pieces(tree: &Tree, without_route: &[(&str, &str)]) -> Vec<String
         };
         let workflow = format!("workflows/src/{concern}/workflow.rs");
         need(file(workflow.clone()), format!("write the workflow in {workflow}"));
-        need(
-            fleet.contains(&format!("{concern}::")),
-            "register its workflow and activities in workers/src/fleet.rs".into(),
-        );
+        for call in [
+            format!("register_workflow::<{}Workflow>()", camel_case(concern)),
+            format!("register_activities(activities.{concern}())"),
+        ] {
+            need(fleet.contains(&call), format!("call {call} in workers/src/fleet.rs"));
+        }
         let histories = format!("workflows/tests/histories/{concern}/");
         need(
             tree.below(&histories).any(|(path, _)| path.ends_with(".json")),
@@ -84,7 +92,10 @@ fn whole(skip: &str) -> Tree {
     let files = [
         ("workflows/src/tide/contract.rs", ""),
         ("workflows/src/tide/workflow.rs", ""),
-        ("workers/src/fleet.rs", "worker.register(tide::TideWorkflow)"),
+        (
+            "workers/src/fleet.rs",
+            ".register_workflow::<TideWorkflow>()? .register_activities(activities.tide())",
+        ),
         ("workflows/tests/histories/tide/once.json", ""),
         ("activities/src/tide.rs", ""),
         ("tests/tests/tide.rs", ""),
@@ -108,9 +119,9 @@ fn each_forgotten_piece_is_named() {
         "starter/src/routes/tide.rs",
     ] {
         let problems = missing_pieces(&whole(piece), &[]);
-        assert_eq!(problems.len(), 1, "without {piece}: {problems:?}");
+        assert!(!problems.is_empty(), "without {piece}");
         let place = piece.trim_end_matches("once.json").trim_end_matches(".rs");
-        assert!(problems[0].contains(place), "without {piece}: {problems:?}");
+        assert!(problems.iter().all(|p| p.contains(place)), "without {piece}: {problems:?}");
     }
 }
 
