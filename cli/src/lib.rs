@@ -1,6 +1,7 @@
 //! `sbh`: the command line, and the local stack.
 
 pub mod args;
+pub mod client;
 pub mod commands;
 pub mod demo;
 pub mod failure;

@@ -1,24 +1,69 @@
 //! The commands.
 
+mod audit;
+mod connection;
+pub mod coverage;
+pub mod follow;
+mod inbox;
 mod local;
+pub mod lookup;
+mod prove;
+mod repo;
+mod spec;
+pub mod verdicts;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
+use serde::Serialize;
 
 use crate::args::{Cli, Command};
+use crate::client::Client;
 use crate::home::Home;
-use crate::stack;
+use crate::{demo, stack};
+
+pub use local::ensure_tenant;
 
 /// Runs one command.
 pub async fn run(cli: Cli) -> Result<ExitCode> {
     let home = Home::find()?;
-    match cli.command {
+    let as_json = cli.json;
+    match &cli.command {
         Command::Supervise => stack::supervise::run(&home).await?,
         Command::ExecPart { parent, signal, command } => {
-            stack::spawn::exec(parent, &signal, &command)?;
+            stack::spawn::exec(*parent, signal, command)?;
         }
-        command => return local::run(&home, command, cli.json).await,
+        Command::Prove(arguments) => return prove::run(&home, arguments, as_json).await,
+        Command::Demo => return demo::run(&home, as_json).await,
+        Command::Repo(_)
+        | Command::Spec(_)
+        | Command::Coverage { .. }
+        | Command::Inbox(_)
+        | Command::Connection(_)
+        | Command::Audit(_) => return over_http(&home, cli).await,
+        _ => return local::run(&home, cli.command, as_json).await,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The commands that talk to the API.
+async fn over_http(home: &Home, cli: Cli) -> Result<ExitCode> {
+    let client = Client::find(home, &cli).await?;
+    let as_json = cli.json;
+    match cli.command {
+        Command::Repo(command) => repo::run(home, &client, command, as_json).await?,
+        Command::Spec(command) => spec::run(&client, command, as_json).await?,
+        Command::Coverage { repository } => coverage::run(&client, repository, as_json).await?,
+        Command::Inbox(command) => inbox::run(&client, command, as_json).await?,
+        Command::Connection(command) => connection::run(&client, command, as_json).await?,
+        Command::Audit(command) => return audit::run(&client, command, as_json).await,
+        _ => anyhow::bail!("this command needs no API"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes an answer as JSON.
+fn print_json(value: &impl Serialize) -> Result<()> {
+    println!("{}", serde_json::to_string_pretty(value)?);
+    Ok(())
 }

@@ -32,14 +32,14 @@ impl Process {
     /// Sends a signal, if it is still the same process.
     pub fn signal(self, signal: Signal) {
         if let Some(pid) = pid(self.pid).filter(|_| self.is_alive()) {
-            drop(rustix::process::kill_process(pid, signal));
+            let _ = rustix::process::kill_process(pid, signal);
         }
     }
 
     /// Kills everything in the group that it leads or led.
     pub fn kill_group(self) {
         if let Some(pid) = pid(self.pid) {
-            drop(rustix::process::kill_process_group(pid, Signal::KILL));
+            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
         }
     }
 

@@ -55,7 +55,7 @@ struct Supervisor {
 /// Runs until it is told to end. Expects the plan to be written.
 pub async fn run(home: &Home) -> Result<()> {
     // Away from the terminal: its Ctrl-C and its closing are not meant for the stack.
-    drop(rustix::process::setsid());
+    let _ = rustix::process::setsid();
     let lock = supervisor_lock(home)?;
     let Some(_lock) = lock else {
         return Err(Failure::new("another supervisor runs already").into());

@@ -1,0 +1,70 @@
+//! `sbh connection`: where webhooks come from.
+
+use std::io::Read as _;
+
+use anyhow::{Context as _, Result};
+use sbh_api::connection::{Connection, ConnectionMade, NewConnection, Rotate, Rotated};
+
+use super::{lookup, print_json};
+use crate::args::ConnectionCommand;
+use crate::client::Client;
+use crate::style::{Style, plain};
+use crate::table::{Rows, cell};
+
+/// Runs it.
+pub async fn run(client: &Client, command: ConnectionCommand, as_json: bool) -> Result<()> {
+    match command {
+        ConnectionCommand::Add { name, credential_stdin } => {
+            let credential = if credential_stdin {
+                let mut credential = String::new();
+                let read = std::io::stdin().take(64 << 10).read_to_string(&mut credential);
+                read.context("cannot read the credential from standard input")?;
+                Some(format!("{}\n", credential.trim_end())).filter(|c| c.trim() != "").map(|c| {
+                    // A key needs its last line's end, a token must not have one.
+                    if c.starts_with("-----") { c } else { c.trim_end().to_owned() }
+                })
+            } else {
+                None
+            };
+            let new = NewConnection { source: None, name, secret: None, credential };
+            let made: ConnectionMade = client.post("/api/connections", &new).await?;
+            if as_json {
+                return print_json(&made);
+            }
+            println!("{} is made. Enter this at the source, with content type application/json:", Style::Strong.paint(plain(&made.name)));
+            println!("  address  {}", Style::Link.paint(&made.webhook_url));
+            println!("  secret   {}   {}", made.secret, Style::Dim.paint("(shown once)"));
+        }
+        ConnectionCommand::List => {
+            let all: Vec<Connection> = client.list("/api/connections", usize::MAX).await?;
+            if as_json {
+                return print_json(&all);
+            }
+            let mut rows = Rows::new(&["connection", "secrets", "deliveries", "refused", "address"]).right(1).right(2).right(3);
+            for one in &all {
+                rows.row([
+                    cell(&one.name),
+                    cell(one.live_secrets.to_string()),
+                    cell(one.deliveries.to_string()),
+                    cell(one.refused.to_string()),
+                    cell(&one.webhook_url),
+                ]);
+            }
+            if rows.is_empty() {
+                println!("There is no connection. Make one: ./sbh connection add <name>");
+            } else {
+                print!("{rows}");
+            }
+        }
+        ConnectionCommand::Rotate { connection } => {
+            let id = lookup::connection(client, &connection).await?.id;
+            let rotated: Rotated = client.post(&format!("/api/connections/{id}/rotate"), &Rotate { secret: None }).await?;
+            if as_json {
+                return print_json(&rotated);
+            }
+            println!("new secret   {}   {}", rotated.secret, Style::Dim.paint("(shown once)"));
+            println!("The one before it stays live until the next rotation.");
+        }
+    }
+    Ok(())
+}

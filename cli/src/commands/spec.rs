@@ -1,0 +1,91 @@
+//! `sbh spec`: documents and their verdicts.
+
+use anyhow::Result;
+use sbh_api::spec_drift::{Document, DocumentStatus, Invariant, Reprove, ReproveAnswer, SpecDriftPhase};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::{lookup, verdicts};
+use crate::args::SpecCommand;
+use crate::client::Client;
+use crate::progress::Progress;
+use crate::style::{Style, plain};
+
+/// Runs one of them.
+pub async fn run(client: &Client, command: SpecCommand, as_json: bool) -> Result<()> {
+    match command {
+        SpecCommand::List { repository } => {
+            let mut all = Vec::new();
+            for repository in lookup::repositories(client, repository.as_deref()).await? {
+                let documents = lookup::documents(client, repository.id).await?;
+                all.push((repository, documents));
+            }
+            if as_json {
+                let documents: Vec<&Document> = all.iter().flat_map(|(_, documents)| documents).collect();
+                println!("{}", serde_json::to_string_pretty(&documents)?);
+                return Ok(());
+            }
+            if all.is_empty() {
+                println!("No repository is tracked. Add one: ./sbh repo add <git-url>");
+            }
+            for (repository, documents) in all {
+                println!("{}", Style::Strong.paint(&repository.name));
+                verdicts::show_documents(&documents);
+                println!();
+            }
+            Ok(())
+        }
+        SpecCommand::Show { document, repository } => {
+            let id = lookup::document(client, &document, repository.as_deref()).await?;
+            show(client, id, as_json).await
+        }
+        SpecCommand::Reprove { document, repository, force } => {
+            let id = lookup::document(client, &document, repository.as_deref()).await?;
+            reprove(client, id, force, as_json).await
+        }
+    }
+}
+
+async fn show(client: &Client, id: Uuid, as_json: bool) -> Result<()> {
+    let document: Document = client.get(&format!("/api/specs/{id}")).await?;
+    let invariants: Vec<Invariant> = client.list(&format!("/api/specs/{id}/invariants"), usize::MAX).await?;
+    if as_json {
+        let all = json!({ "document": document, "invariants": invariants });
+        println!("{}", serde_json::to_string_pretty(&all)?);
+        return Ok(());
+    }
+    println!("{}", Style::Strong.paint(plain(&document.path)));
+    if document.drifted_at.is_some() {
+        println!("{}", Style::Warn.paint("changed since; a proof is due or under way"));
+    }
+    verdicts::show_invariants(&invariants);
+    println!("\n{}", verdicts::summary(&verdicts::counts(&document.counts)));
+    if let Some(url) = &document.run_url {
+        println!("Web UI: {}", Style::Link.paint(url));
+    }
+    Ok(())
+}
+
+async fn reprove(client: &Client, id: Uuid, force: bool, as_json: bool) -> Result<()> {
+    let before: Document = client.get(&format!("/api/specs/{id}")).await?;
+    let answer: ReproveAnswer = client.post(&format!("/api/specs/{id}/reprove"), &Reprove { force }).await?;
+    let progress = Progress::new(as_json);
+    let step = progress.step("proving");
+    step.say(plain(&before.path));
+    loop {
+        let status: DocumentStatus = client.get(&format!("/api/specs/{id}/status")).await?;
+        let of = status.of.map_or_else(String::new, |of| format!(" of {of}"));
+        step.tick(format!("{}{of} invariants", status.done));
+        let recorded = status.document.recorded_at > before.recorded_at;
+        if recorded || (answer.accepted && status.live && status.phase == SpecDriftPhase::Idle && !status.pending) {
+            break;
+        }
+        if let Some(error) = status.last_error.filter(|_| status.phase == SpecDriftPhase::Idle) {
+            step.failed("not proved");
+            anyhow::bail!("the proof failed: {error}");
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    step.done("recorded");
+    show(client, id, as_json).await
+}
