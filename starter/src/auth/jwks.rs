@@ -1,0 +1,138 @@
+//! RS256 and ES256 keys from a JWKS address.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey};
+use tokio::sync::Mutex;
+
+/// How often at most the address is asked, whatever tokens name.
+const REFRESH_AFTER: Duration = Duration::from_secs(10);
+/// How long keys are used without asking again, so that a withdrawn one ends.
+const TRUST_FOR: Duration = Duration::from_secs(600);
+/// How long asking may take.
+const TIMEOUT: Duration = Duration::from_secs(3);
+/// Bytes of a key document at most.
+const MAX_BYTES: usize = 256 * 1024;
+
+/// The keys of an issuer, cached.
+pub struct Keys {
+    url: String,
+    client: reqwest::Client,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    keys: HashMap<String, (DecodingKey, Algorithm)>,
+    /// When the address was last asked, whatever it said.
+    asked: Option<Instant>,
+    /// When it last answered.
+    answered: Option<Instant>,
+}
+
+impl Keys {
+    /// The keys at an address; it is asked when the first token needs it.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub fn new(url: &str) -> anyhow::Result<Self> {
+        sbh_runtime::temporal::install_crypto_provider();
+        let client = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .connect_timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()?;
+        Ok(Self { url: url.to_owned(), client, held: Mutex::default() })
+    }
+
+    /// The key with this id and the algorithm that its type fixes.
+    pub async fn find(&self, kid: &str) -> Option<(DecodingKey, Algorithm)> {
+        let mut held = self.held.lock().await;
+        let fresh = held.answered.is_some_and(|at| at.elapsed() < TRUST_FOR);
+        if fresh && let Some(found) = held.keys.get(kid) {
+            return Some(found.clone());
+        }
+        if held.asked.is_none_or(|at| at.elapsed() >= REFRESH_AFTER) {
+            held.asked = Some(Instant::now());
+            match self.fetch().await {
+                Ok(keys) => {
+                    held.keys = keys;
+                    held.answered = Some(Instant::now());
+                }
+                Err(reason) => tracing::warn!(reason, "the keys at auth.jwks_url cannot be read"),
+            }
+        }
+        // While the address is away, its last answer stays good.
+        held.keys.get(kid).cloned()
+    }
+
+    async fn fetch(&self) -> Result<HashMap<String, (DecodingKey, Algorithm)>, String> {
+        let say = |error: reqwest::Error| error.without_url().to_string();
+        let mut response = self.client.get(&self.url).send().await.map_err(say)?;
+        response = response.error_for_status().map_err(say)?;
+        let mut text = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(say)? {
+            if text.len() + chunk.len() > MAX_BYTES {
+                return Err(format!("more than {MAX_BYTES} bytes"));
+            }
+            text.extend_from_slice(&chunk);
+        }
+        parse(&text)
+    }
+}
+
+/// The usable keys of a document; others are left out.
+fn parse(text: &[u8]) -> Result<HashMap<String, (DecodingKey, Algorithm)>, String> {
+    let set: JwkSet = serde_json::from_slice(text).map_err(|error| format!("no JWKS: {error}"))?;
+    Ok(set
+        .keys
+        .iter()
+        .filter_map(|jwk| {
+            let kid = jwk.common.key_id.clone()?;
+            let key = DecodingKey::from_jwk(jwk).ok()?;
+            Some((kid, (key, algorithm(jwk)?)))
+        })
+        .collect())
+}
+
+/// The one algorithm of a key: by its type, and not against what it declares.
+fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
+    let by_type = match &jwk.algorithm {
+        AlgorithmParameters::RSA(_) => Algorithm::RS256,
+        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => {
+            Algorithm::ES256
+        }
+        // A symmetric key in a public document would let everyone sign.
+        _ => return None,
+    };
+    let declared = jwk.common.key_algorithm.as_ref().map(ToString::to_string);
+    let for_signing = matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature));
+    (for_signing && declared.is_none_or(|name| name == format!("{by_type:?}"))).then_some(by_type)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const X: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+    const Y: &str = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
+
+    #[test]
+    fn the_key_s_type_fixes_the_algorithm() {
+        let text = serde_json::json!({ "keys": [
+            { "kty": "EC", "kid": "ec", "crv": "P-256", "x": X, "y": Y },
+            { "kty": "RSA", "kid": "rsa", "n": "sXchTWsZ", "e": "AQAB", "alg": "RS256", "use": "sig" },
+            { "kty": "RSA", "kid": "other", "n": "sXchTWsZ", "e": "AQAB", "alg": "RS512" },
+            { "kty": "RSA", "kid": "encrypts", "n": "sXchTWsZ", "e": "AQAB", "use": "enc" },
+            { "kty": "oct", "kid": "symmetric", "k": "c3dvcmRmaXNo" },
+            { "kty": "RSA", "n": "sXchTWsZ", "e": "AQAB" },
+        ]});
+        let keys = parse(text.to_string().as_bytes()).unwrap();
+        let mut found: Vec<_> =
+            keys.iter().map(|(kid, (_, algorithm))| (kid.as_str(), *algorithm)).collect();
+        found.sort_by_key(|(kid, _)| *kid);
+        assert_eq!(found, [("ec", Algorithm::ES256), ("rsa", Algorithm::RS256)]);
+    }
+}

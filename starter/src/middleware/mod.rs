@@ -1,0 +1,5 @@
+//! Layers around all routes.
+
+pub mod headers;
+pub mod limits;
+pub mod request;

@@ -1,0 +1,60 @@
+//! All routes with the layers around them.
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+
+use crate::middleware::{headers, limits, request};
+use crate::problem::{Failure, Kind};
+use crate::state::Shared;
+use crate::{
+    auth, codec, docs, extract, health, idempotency, metrics, openapi, problem, routes, webhooks,
+};
+
+/// The whole server.
+pub fn router(state: &Shared) -> Router {
+    let authenticated = |routes: Router<Shared>| {
+        routes
+            .route_layer(from_fn_with_state(state.clone(), idempotency::once))
+            .route_layer(from_fn_with_state(state.clone(), auth::authenticate))
+    };
+    let api = authenticated(routes::router()).layer(CompressionLayer::new());
+    let codec = Router::new()
+        .route("/codec/{token}/decode", post(codec::decode_for_ui))
+        .route("/codec/{token}/encode", post(codec::encode_for_ui))
+        .merge(authenticated(Router::new().route("/codec/decode", post(codec::decode_for_owner))))
+        .layer(codec::cors(&state.config.temporal.ui_url));
+    let pages = Router::new()
+        .route("/openapi.json", get(openapi::serve))
+        .route("/docs", get(docs::page))
+        .route("/docs/viewer.js", get(docs::script))
+        .route("/docs/viewer.css", get(docs::style))
+        .route("/problems/{slug}", get(problem::page));
+    let limited =
+        api.merge(codec).merge(pages).layer(RequestBodyLimitLayer::new(extract::MAX_BODY));
+    let worked = limited
+        // The body's limits of a webhook are its own.
+        .route("/webhooks/github/{connection}", post(webhooks::github::receive))
+        .layer(from_fn_with_state(limits::Places::default(), limits::bounded));
+    // Health is told also by a server that has too much to do.
+    worked
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(metrics::serve))
+        .fallback(problem::no_such_address)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(headers::secure))
+        .layer(from_fn_with_state(state.clone(), request::observe))
+        .with_state(state.clone())
+}
+
+/// What a caller sees of a panic. The panic's own words are in the log.
+fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    tracing::error!("a handler panicked");
+    Failure::new(Kind::Internal, "the request could not be answered").into_response()
+}

@@ -1,0 +1,229 @@
+//! Spec documents, their invariants, and asking for proofs.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use sbh_api::page::PageQuery;
+use sbh_api::spec_drift::{
+    Assignment, Document, DocumentStatus, DocumentWithInvariants, DocumentsQuery, Invariant,
+    Reprove, ReproveAnswer, SpecDriftPhase,
+};
+use sbh_api::{Page, Problem};
+use sbh_domain::{DocumentId, Permission, RepositoryId};
+use sbh_workflows::spec_drift;
+
+use super::verdict;
+use crate::auth::Caller;
+use crate::extract::{Id, OptionalBody, Query};
+use crate::paging;
+use crate::problem::{Failure, Kind};
+use crate::state::Shared;
+
+/// How long a caller waits for the workflow to take a request up.
+const DEADLINE: Duration = Duration::from_secs(2);
+
+/// Lists a repository's documents by path.
+#[utoipa::path(get, path = "/api/specs", tag = "specs", params(DocumentsQuery, PageQuery),
+    responses((status = 200, body = Page<Document>), (status = 404, body = Problem)))]
+pub async fn list(
+    state: State<Shared>,
+    caller: Caller,
+    Query(which): Query<DocumentsQuery>,
+    query: Query<PageQuery>,
+) -> Result<Json<Page<Document>>, Failure> {
+    list_of(state, caller, Id(RepositoryId(which.repository)), query).await
+}
+
+/// Lists a repository's documents by path.
+#[utoipa::path(get, path = "/api/repositories/{id}/specs", tag = "specs",
+    params(("id" = uuid::Uuid, Path), PageQuery),
+    responses((status = 200, body = Page<Document>), (status = 404, body = Problem)))]
+pub async fn list_of(
+    State(state): State<Shared>,
+    caller: Caller,
+    Id(repository): Id<RepositoryId>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Page<Document>>, Failure> {
+    caller.may(Permission::Read)?;
+    let limit = paging::limit(&query)?;
+    let after: Option<String> = paging::after(&query)?;
+    state.store.repository(&caller.tenant, repository).await?;
+    let documents =
+        state.store.documents(&caller.tenant, repository, after.as_deref(), limit + 1).await?;
+    let shown = |document| shown(&state, document);
+    Ok(Json(paging::page(documents, limit, |document| document.path.clone(), shown)))
+}
+
+/// A document with a page of its invariants.
+#[utoipa::path(get, path = "/api/specs/{document}", tag = "specs",
+    params(("document" = uuid::Uuid, Path), PageQuery),
+    responses((status = 200, body = DocumentWithInvariants), (status = 404, body = Problem)))]
+pub async fn show(
+    State(state): State<Shared>,
+    caller: Caller,
+    Id(id): Id<DocumentId>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<DocumentWithInvariants>, Failure> {
+    caller.may(Permission::Read)?;
+    let document = state.store.document(&caller.tenant, id).await?;
+    let invariants = page(&state, &caller, id, &query).await?;
+    Ok(Json(DocumentWithInvariants { document: shown(&state, document), invariants }))
+}
+
+/// A page of a document's invariants, in their order.
+#[utoipa::path(get, path = "/api/specs/{document}/invariants", tag = "specs",
+    params(("document" = uuid::Uuid, Path), PageQuery),
+    responses((status = 200, body = Page<Invariant>), (status = 404, body = Problem)))]
+pub async fn invariants(
+    State(state): State<Shared>,
+    caller: Caller,
+    Id(id): Id<DocumentId>,
+    Query(query): Query<PageQuery>,
+) -> Result<Json<Page<Invariant>>, Failure> {
+    caller.may(Permission::Read)?;
+    state.store.document(&caller.tenant, id).await?;
+    Ok(Json(page(&state, &caller, id, &query).await?))
+}
+
+/// How a document stands: from the database, and from its workflow if it runs.
+#[utoipa::path(get, path = "/api/specs/{document}/status", tag = "specs",
+    params(("document" = uuid::Uuid, Path)),
+    responses((status = 200, body = DocumentStatus), (status = 404, body = Problem)))]
+pub async fn status(
+    State(state): State<Shared>,
+    caller: Caller,
+    Id(id): Id<DocumentId>,
+) -> Result<Json<DocumentStatus>, Failure> {
+    caller.may(Permission::Read)?;
+    let document = state.store.document(&caller.tenant, id).await?;
+    let live = state.engine.spec_drift_status(&caller.tenant, id).await;
+    let workflow_id = spec_drift::workflow_id(&caller.tenant, id);
+    let running = live.as_ref().filter(|live| live.phase != spec_drift::SpecDriftPhase::Idle);
+    Ok(Json(DocumentStatus {
+        phase: live.as_ref().map_or(SpecDriftPhase::Idle, |live| phase(live.phase)),
+        live: live.is_some(),
+        // Verdicts are staged one by one, while the workflow hears of whole chunks.
+        done: running.map_or(0, |live| document.staged.max(live.done.into())),
+        of: running.map(|live| i64::from(live.total)).filter(|total| *total > 0),
+        pending: live.as_ref().is_some_and(|live| live.pending),
+        last_error: live.and_then(|live| live.last_error),
+        workflow_url: state.engine.page(&workflow_id, None),
+        workflow_id,
+        document: shown(&state, document),
+    }))
+}
+
+/// Asks for a document to be proved again. 200 when its workflow has taken the request up; 202 when
+/// it did not answer in time and the request is still under way.
+#[utoipa::path(post, path = "/api/specs/{document}/reprove", tag = "specs", request_body = Reprove,
+    params(("document" = uuid::Uuid, Path), ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 200, body = ReproveAnswer), (status = 202, body = ReproveAnswer),
+              (status = 403, body = Problem), (status = 404, body = Problem),
+              (status = 503, body = Problem)))]
+pub async fn reprove(
+    State(state): State<Shared>,
+    caller: Caller,
+    Id(id): Id<DocumentId>,
+    headers: HeaderMap,
+    OptionalBody(wanted): OptionalBody<Reprove>,
+) -> Result<(StatusCode, Json<ReproveAnswer>), Failure> {
+    caller.may(Permission::Reprove)?;
+    state.store.document(&caller.tenant, id).await?;
+    let update_id =
+        crate::idempotency::key(&headers)?.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    let workflow_id = spec_drift::workflow_id(&caller.tenant, id);
+    let mut answer = ReproveAnswer {
+        accepted: false,
+        queued_behind: false,
+        workflow_url: state.engine.page(&workflow_id, None),
+        workflow_id,
+        inbox_id: None,
+    };
+    let (engine, tenant) = (state.engine.clone(), caller.tenant.clone());
+    let task =
+        tokio::spawn(async move { engine.reprove(&tenant, id, wanted.force, &update_id).await });
+    match tokio::time::timeout(DEADLINE, task).await {
+        Ok(Ok(Ok(taken))) => {
+            answer.accepted = true;
+            answer.queued_behind = taken.queued_behind;
+            Ok((StatusCode::OK, Json(answer)))
+        }
+        // The request goes on: the same update id makes repeating it harmless.
+        Err(_) => Ok((StatusCode::ACCEPTED, Json(answer))),
+        Ok(Ok(Err(error))) if error.is_away() => {
+            tracing::warn!(document = %id, %error, "a proof could not be asked for");
+            Err(Failure::new(Kind::Unavailable, "Temporal did not take the request").retry_after(5))
+        }
+        Ok(Ok(Err(error))) => {
+            tracing::error!(document = %id, %error, "a proof was refused");
+            Err(Failure::new(Kind::Conflict, "the document's workflow refused the request"))
+        }
+        Ok(Err(_)) => Err(Failure::new(Kind::Internal, "the request could not be made")),
+    }
+}
+
+async fn page(
+    state: &Shared,
+    caller: &Caller,
+    id: DocumentId,
+    query: &PageQuery,
+) -> Result<Page<Invariant>, Failure> {
+    let limit = paging::limit(query)?;
+    let found =
+        state.store.invariants(&caller.tenant, id, paging::after(query)?, limit + 1).await?;
+    Ok(paging::page(
+        found,
+        limit,
+        |(ordinal, _)| *ordinal,
+        |(_, invariant)| invariant_shown(invariant),
+    ))
+}
+
+fn shown(state: &Shared, document: sbh_store::spec_drift::Document) -> Document {
+    let (workflow_id, run_id) = document.run.unzip();
+    Document {
+        id: document.id.0,
+        repository: document.repository.0,
+        path: document.path,
+        observed: document.observed.map(|hash| hash.short()),
+        recorded: document.recorded.map(|hash| hash.short()),
+        drifted_at: document.drifted_at,
+        recorded_at: document.recorded_at,
+        counts: verdict::counts(document.counts),
+        total: document.counts.total(),
+        run_url: workflow_id.as_deref().map(|id| state.engine.page(id, run_id.as_deref())),
+        workflow_id,
+        run_id,
+    }
+}
+
+fn invariant_shown(invariant: sbh_store::spec_drift::Invariant) -> Invariant {
+    Invariant {
+        name: invariant.name,
+        story: invariant.story,
+        title: invariant.title,
+        line: invariant.line,
+        form: invariant.form.map(|form| form.to_string()),
+        statement: invariant.statement,
+        verdict: verdict::shown(invariant.verdict),
+        duration_ms: invariant.duration_ms,
+        counterexample: invariant.counterexample.and_then(assignments),
+        reason: invariant.reason,
+        recorded_at: invariant.recorded_at,
+    }
+}
+
+fn assignments(json: serde_json::Value) -> Option<Vec<Assignment>> {
+    serde_json::from_value(json).ok()
+}
+
+fn phase(phase: spec_drift::SpecDriftPhase) -> SpecDriftPhase {
+    use spec_drift::SpecDriftPhase as P;
+    match phase {
+        P::Idle => SpecDriftPhase::Idle,
+        P::Proving => SpecDriftPhase::Proving,
+        P::Recording => SpecDriftPhase::Recording,
+    }
+}
