@@ -10,6 +10,9 @@ use temporalio_workflow::{TimerOptions, WorkflowContext, WorkflowResult, Workflo
 /// begins to ask for it, because the work under way still adds its own.
 const MAX_EVENTS: u32 = 2_000;
 
+/// The server has no timer of no length.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// Whether this run should hand over to a new one.
 pub(crate) fn is_long<W>(ctx: &WorkflowContext<W>) -> bool {
     ctx.continue_as_new_suggested() || ctx.history_length() >= MAX_EVENTS
@@ -34,7 +37,7 @@ pub(crate) async fn wait_for_work<W>(
     }
     // A timer whose future is dropped goes on: it is cancelled by its own token.
     let token = ctx.cancellation_token().child_token();
-    let timer = TimerOptions::builder(idle)
+    let timer = TimerOptions::builder(idle.max(SHORTEST))
         .cancellation_token(token.clone())
         .summary("completes when nothing comes".to_owned())
         .build();
