@@ -242,7 +242,6 @@ mod tests {
             "git@example.com:a;b",
             "git@example.com:",
             "file://host/a",
-            "file:a",
             "relative/path",
             "../up",
         ] {

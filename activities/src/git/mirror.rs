@@ -22,6 +22,10 @@ const LOCAL: Duration = Duration::from_secs(300);
 const MAX_PACKS: usize = 40;
 const MAX_LOOSE: usize = 24;
 
+/// What a killed git leaves locked.
+const LOCKS: [&str; 5] =
+    ["shallow.lock", "packed-refs.lock", "HEAD.lock", "config.lock", "refs/sbh/head.lock"];
+
 /// A mirror, held by this process alone until the value is dropped.
 #[derive(Debug)]
 pub struct Mirror {
@@ -88,7 +92,14 @@ impl Mirror {
 
     fn failure(&self, remote: &Remote, fault: RemoteFault) -> Failure {
         match fault {
-            RemoteFault::Remote(failure) => failure,
+            RemoteFault::Remote(failure) => {
+                if failure.kind == FailureKind::Quota
+                    && let Err(undeleted) = self.discard()
+                {
+                    return undeleted;
+                }
+                failure
+            }
             RemoteFault::Mirror(said) => {
                 let message = format!("{} cannot be mirrored: {said}", remote.url());
                 Failure::new(FailureKind::Mirror, message)
@@ -122,15 +133,16 @@ impl Mirror {
 
     async fn prepare(&self) -> Result<(), RemoteFault> {
         if self.path.join("HEAD").exists() {
-            // A fetch that was killed leaves its locks. Nobody else works here now.
-            for name in [
-                "shallow.lock",
-                "packed-refs.lock",
-                "HEAD.lock",
-                "config.lock",
-                "refs/sbh/head.lock",
-            ] {
+            // A fetch that was killed leaves its locks and half a pack. Nobody else works here now.
+            for name in LOCKS {
                 let _ = std::fs::remove_file(self.path.join(name));
+            }
+            for entry in
+                std::fs::read_dir(self.path.join("objects/pack")).into_iter().flatten().flatten()
+            {
+                if entry.file_name().to_string_lossy().starts_with("tmp_") {
+                    let _ = std::fs::remove_file(entry.path());
+                }
             }
             return Ok(());
         }
@@ -173,16 +185,15 @@ impl Mirror {
         }
     }
 
-    /// Packs what many small fetches left, and checks the quota then.
+    /// Packs what many small fetches left, and checks the quota.
     async fn tidy(&self) -> Result<(), RemoteFault> {
         let entries =
             |name: &str| std::fs::read_dir(self.path.join(name)).map_or(0, Iterator::count);
-        if entries("objects/pack") <= 3 * MAX_PACKS && entries("objects/17") <= MAX_LOOSE {
-            return Ok(());
+        if entries("objects/pack") > 3 * MAX_PACKS || entries("objects/17") > MAX_LOOSE {
+            let call = Call::in_repository(&self.path);
+            let call = call.arguments(["gc", "--quiet", "--prune=1.hour.ago"]);
+            call.run(LOCAL).await.map_err(|error| RemoteFault::Mirror(error.to_string()))?;
         }
-        let call =
-            Call::in_repository(&self.path).arguments(["gc", "--quiet", "--prune=1.hour.ago"]);
-        call.run(LOCAL).await.map_err(|error| RemoteFault::Mirror(error.to_string()))?;
         match quota_reason(size(&self.path), self.git.0.quota_bytes) {
             None => Ok(()),
             Some(why) => Err(RemoteFault::Remote(Failure::new(FailureKind::Quota, why))),

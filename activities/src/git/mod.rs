@@ -138,7 +138,6 @@ mod tests {
             "a\nb",
             "a\\b",
         ] {
-            // A leading plus is legal in a branch and harmless behind refs/heads/.
             assert!(!is_branch(bad), "{bad}");
         }
     }
