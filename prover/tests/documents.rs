@@ -189,6 +189,9 @@ fn claim(terms: &[String], space: &str) -> String {
 }
 
 proptest! {
+    // A failing case goes into a test of its own, not into a file beside the tests.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_text_makes_the_parser_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let text = String::from_utf8_lossy(&bytes);
