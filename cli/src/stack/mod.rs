@@ -14,6 +14,7 @@ pub mod plan;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod program;
 pub mod programs;
 pub mod ready;
 pub mod reset;

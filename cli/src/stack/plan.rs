@@ -55,9 +55,7 @@ impl Plan {
     pub fn make(home: &Home, tools: &Tools) -> Result<Self> {
         let workers = worker_processes()?;
         let before = Self::read(home).ok().flatten().map(|plan| plan.ports).unwrap_or_default();
-        let programs = std::env::current_exe()
-            .context("cannot tell where this program is")?
-            .parent()
+        let programs = super::program::this()?.parent()
             .map(Path::to_owned)
             .unwrap_or_default();
         for program in ["sbh-starter", "sbh-workers"] {

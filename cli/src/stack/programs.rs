@@ -58,8 +58,15 @@ pub fn starter_command(plan: &Plan, home: &Home, secrets: &Secrets, arguments: &
     let program = plan.programs.join("sbh-starter").into_os_string();
     let mut launch = Launch::new([program].into_iter().chain(arguments.iter().map(OsString::from)));
     launch.variables = variables(plan, home, secrets);
+    // For `migrate` alone; the other runs do not look at them.
     let admin = plan.database_url("postgres", &secrets.passwords.admin);
-    launch.variables.insert("SBH_ADMIN_DATABASE_URL".into(), admin.into());
+    for (name, value) in [
+        ("SBH_ADMIN_URL", &admin),
+        ("SBH_APP_PASSWORD", &secrets.passwords.app),
+        ("SBH_DISPATCH_PASSWORD", &secrets.passwords.dispatch),
+    ] {
+        launch.variables.insert(name.into(), value.into());
+    }
     launch
 }
 

@@ -42,7 +42,7 @@ pub async fn once(launch: &Launch) -> Result<Output> {
 fn command(launch: &Launch, death_signal: Option<Signal>) -> Result<Command> {
     let mut words = launch.wrapper.clone();
     if let Some(signal) = death_signal.filter(|_| cfg!(target_os = "linux")) {
-        let this = std::env::current_exe().context("cannot tell where this program is")?;
+        let this = super::program::this()?;
         words.extend([this.into_os_string(), "exec-part".into()]);
         words.push(std::process::id().to_string().into());
         words.push(if signal == Signal::INT { "int" } else { "term" }.into());

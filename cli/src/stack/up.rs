@@ -116,7 +116,7 @@ fn start_supervisor(home: &Home) -> Result<process::Process> {
     let log = log.with_context(|| format!("cannot write {}", path.display()))?;
     // What an earlier one wrote last is not the state of this one.
     let old = State::read(home);
-    let child = Command::new(std::env::current_exe().context("cannot tell where this program is")?)
+    let child = Command::new(super::program::this()?)
         .arg("supervise")
         .env("SBH_HOME", home.root())
         .env("SBH_TOOLS", home.tools())
