@@ -244,13 +244,13 @@ async fn replace_invariants(
     subject: &Subject<'_>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "WITH staged AS (
-             SELECT name, row_number() OVER (PARTITION BY name ORDER BY ordinal) AS occurrence
-             FROM staged_verdicts
-             WHERE tenant_id = $1 AND document_id = $2 AND hash = $3 AND ordinal < $4
-         )
-         DELETE FROM invariants old WHERE tenant_id = $1 AND document_id = $2 AND NOT EXISTS
-             (SELECT FROM staged WHERE staged.name = old.name AND staged.occurrence = old.occurrence)",
+        // NOT IN rather than NOT EXISTS: it is always hashed, whatever the planner believes of tables
+        // that it has no statistics of yet.
+        "DELETE FROM invariants
+         WHERE tenant_id = $1 AND document_id = $2 AND (name, occurrence) NOT IN
+             (SELECT name, row_number() OVER (PARTITION BY name ORDER BY ordinal)
+              FROM staged_verdicts
+              WHERE tenant_id = $1 AND document_id = $2 AND hash = $3 AND ordinal < $4)",
         subject.tenant.as_str(),
         subject.document.0,
         subject.hash,
@@ -300,14 +300,15 @@ async fn judge_duplicates(
     names: &[String],
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "WITH counted AS (
-             SELECT name, count(*) > 1 AS twice FROM invariants
-             WHERE tenant_id = $1 AND repository_id = $2 AND name = ANY($3) GROUP BY name
-         )
-         UPDATE invariants SET effective = CASE WHEN twice THEN 'error' ELSE verdict END
-         FROM counted
-         WHERE tenant_id = $1 AND repository_id = $2 AND invariants.name = counted.name
-           AND effective <> CASE WHEN twice THEN 'error' ELSE verdict END",
+        "UPDATE invariants block SET effective = judged.effective
+         FROM (SELECT document_id, name, occurrence,
+                      CASE WHEN count(*) OVER (PARTITION BY name) > 1 THEN 'error' ELSE verdict END
+                          AS effective
+               FROM invariants
+               WHERE tenant_id = $1 AND repository_id = $2 AND name = ANY($3)) AS judged
+         WHERE block.tenant_id = $1 AND block.document_id = judged.document_id
+           AND block.name = judged.name AND block.occurrence = judged.occurrence
+           AND block.effective <> judged.effective",
         subject.tenant.as_str(),
         subject.repository.0,
         names,
@@ -329,10 +330,6 @@ async fn append_results(
              SELECT *, row_number() OVER (PARTITION BY name ORDER BY ordinal) AS occurrence
              FROM staged_verdicts
              WHERE tenant_id = $1 AND document_id = $2 AND hash = $3 AND ordinal < $4
-         ), latest AS (
-             SELECT DISTINCT ON (name, occurrence) name, occurrence, attempt, verdict
-             FROM proof_results WHERE tenant_id = $1 AND document_id = $2 AND hash = $3
-             ORDER BY name, occurrence, attempt DESC
          )
          INSERT INTO proof_results
              (tenant_id, repository_id, document_id, hash, name, occurrence, attempt, statement_hash,
@@ -341,7 +338,11 @@ async fn append_results(
                 staged.statement_hash, staged.verdict, staged.duration_ms, staged.counterexample,
                 staged.reason, staged.origin, $6, $7
          FROM staged
-         LEFT JOIN latest ON latest.name = staged.name AND latest.occurrence = staged.occurrence
+         LEFT JOIN LATERAL (
+             SELECT attempt, verdict FROM proof_results result
+             WHERE result.tenant_id = $1 AND result.document_id = $2 AND result.hash = $3
+               AND result.name = staged.name AND result.occurrence = staged.occurrence
+             ORDER BY attempt DESC LIMIT 1) AS latest ON true
          WHERE latest.verdict IS DISTINCT FROM staged.verdict
          ORDER BY staged.ordinal",
         subject.tenant.as_str(),

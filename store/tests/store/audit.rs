@@ -86,7 +86,10 @@ async fn the_first_entry_that_was_tampered_with_is_named() {
     for (statement, sign) in [
         ("UPDATE audit_log SET actor = 'eve' WHERE sequence = 3", "entry 3 was changed"),
         ("UPDATE audit_log SET detail = '{}' WHERE sequence IN (2, 4)", "entry 2 was changed"),
-        ("UPDATE audit_log SET at = at + interval '1 microsecond' WHERE sequence = 5", "entry 5 was changed"),
+        (
+            "UPDATE audit_log SET at = at + interval '1 microsecond' WHERE sequence = 5",
+            "entry 5 was changed",
+        ),
         ("DELETE FROM audit_log WHERE sequence = 2", "entry 2 is missing"),
         ("DELETE FROM audit_log WHERE sequence >= 4", "entry 4 is missing"),
         ("DELETE FROM audit_log", "entry 1 is missing"),
@@ -118,8 +121,13 @@ async fn nobody_changes_an_entry_in_the_ordinary_way() {
         assert!(error.contains("append-only"), "{refused}: {error}");
     }
     let mut app = PgConnection::connect(&fleet.database.app_url).await.unwrap();
-    for refused in ["UPDATE audit_log SET actor = 'eve'", "DELETE FROM audit_log", "TRUNCATE audit_log",
-        "DELETE FROM proof_results", "UPDATE proof_results SET verdict = 'proved'"] {
+    for refused in [
+        "UPDATE audit_log SET actor = 'eve'",
+        "DELETE FROM audit_log",
+        "TRUNCATE audit_log",
+        "DELETE FROM proof_results",
+        "UPDATE proof_results SET verdict = 'proved'",
+    ] {
         let error = sqlx::raw_sql(refused).execute(&mut app).await.unwrap_err().to_string();
         assert!(error.contains("permission denied"), "{refused}: {error}");
     }

@@ -12,7 +12,8 @@ async fn assert_deltas_are_the_recount(fleet: &Fleet) {
     let counted = fleet.store.recount_coverage(&fleet.tenant).await.unwrap();
     let mut added: Vec<_> = fleet.store.coverage(&fleet.tenant).await.unwrap();
     added.sort_by_key(|coverage| coverage.repository);
-    let added: Vec<_> = added.iter().map(|coverage| (coverage.repository, coverage.counts)).collect();
+    let added: Vec<_> =
+        added.iter().map(|coverage| (coverage.repository, coverage.counts)).collect();
     assert_eq!(added, counted);
 }
 
@@ -146,7 +147,8 @@ async fn folding_while_eight_record_loses_nothing() {
     static DONE: AtomicBool = AtomicBool::new(false);
     let mut folders = tokio::task::JoinSet::new();
     for _ in 0..2 {
-        let (store, tenant, repository) = (fleet.store.clone(), fleet.tenant.clone(), fleet.repository);
+        let (store, tenant, repository) =
+            (fleet.store.clone(), fleet.tenant.clone(), fleet.repository);
         folders.spawn(async move {
             let mut folded = 0;
             while !DONE.load(Ordering::SeqCst) {
