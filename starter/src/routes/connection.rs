@@ -80,8 +80,9 @@ pub async fn create(
     Ok(secret_shown(id, (StatusCode::CREATED, Json(made)).into_response()))
 }
 
-/// Adds a new secret to a connection; the one before it stays live until the next rotation. The
-/// answer shows the new secret, once.
+/// Adds a new secret to a connection. The answer shows it, once.
+///
+/// The secret before it stays live until the next rotation.
 #[utoipa::path(post, path = "/api/connections/{id}/rotate", tag = "connections", request_body = Rotate,
     params(("id" = uuid::Uuid, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, body = Rotated), (status = 403, body = Problem),

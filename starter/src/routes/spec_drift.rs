@@ -115,8 +115,10 @@ pub async fn status(
     }))
 }
 
-/// Asks for a document to be proved again. 200 when its workflow has taken the request up; 202 when
-/// it did not answer in time and the request is still under way.
+/// Asks for a document to be proved again.
+///
+/// 200 when its workflow has taken the request up; 202 when it did not answer in time and the request
+/// is still under way.
 #[utoipa::path(post, path = "/api/specs/{document}/reprove", tag = "specs", request_body = Reprove,
     params(("document" = uuid::Uuid, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, body = ReproveAnswer), (status = 202, body = ReproveAnswer),
