@@ -147,7 +147,8 @@ impl Client {
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {
         let how = if error.is_timeout() { "does not answer in time" } else { "is not reachable" };
-        let hint = if self.local { "look at ./sbh status" } else { "check the address and the network" };
+        let hint =
+            if self.local { "look at ./sbh status" } else { "check the address and the network" };
         Failure::new(format!("the API at {} {how}", self.base)).hint(hint)
     }
 }

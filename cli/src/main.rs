@@ -19,7 +19,6 @@ fn main() -> ExitCode {
     };
     match runtime.block_on(commands::run(cli)) {
         Ok(code) => code,
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{} {error:#}", Style::Bad.paint("error:"));
             if let Some(hint) = Failure::hint_of(&error) {
@@ -28,11 +27,4 @@ fn main() -> ExitCode {
             ExitCode::from(Failure::status_of(&error))
         }
     }
-}
-
-/// Whoever read the output has seen enough.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -1,6 +1,6 @@
 //! Tables that fit the terminal: cells wrap, borders are left out.
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
 use crate::style::{Style, coloured, plain};
 
@@ -44,6 +44,15 @@ impl Rows {
     pub fn right(mut self, column: usize) -> Self {
         if let Some(column) = self.table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
+        }
+        self
+    }
+
+    /// Never breaks a column's lines: for what is to be copied.
+    #[must_use]
+    pub fn whole(mut self, column: usize) -> Self {
+        if let Some(column) = self.table.column_mut(column) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
         }
         self
     }

@@ -11,6 +11,7 @@ use crate::client::Client;
 use crate::failure::Failure;
 use crate::style::Style;
 use crate::table::{Rows, cell};
+use crate::{out, outln};
 
 /// Runs it.
 pub async fn run(client: &Client, command: AuditCommand, as_json: bool) -> Result<ExitCode> {
@@ -21,7 +22,8 @@ pub async fn run(client: &Client, command: AuditCommand, as_json: bool) -> Resul
                 print_json(&entries)?;
                 return Ok(ExitCode::SUCCESS);
             }
-            let mut rows = Rows::new(&["#", "time", "who", "what", "to"]).right(0);
+            let mut rows =
+                Rows::new(&["#", "time", "who", "what", "to"]).right(0).whole(2).whole(3);
             for entry in &entries {
                 rows.row([
                     cell(entry.sequence.map_or_else(|| "–".to_owned(), |n| n.to_string())),
@@ -31,7 +33,7 @@ pub async fn run(client: &Client, command: AuditCommand, as_json: bool) -> Resul
                     cell(&entry.target),
                 ]);
             }
-            print!("{rows}");
+            out!("{rows}");
             Ok(ExitCode::SUCCESS)
         }
         AuditCommand::Verify => {
@@ -40,10 +42,17 @@ pub async fn run(client: &Client, command: AuditCommand, as_json: bool) -> Resul
                 print_json(&found)?;
             } else if let Some(broken) = found.broken.as_ref().filter(|_| !found.valid) {
                 let what = format!("the audit log does not hold: {broken}");
-                return Err(Failure::new(what).hint("compare with an export or a backup from before").into());
+                return Err(Failure::new(what)
+                    .hint("compare with an export or a backup from before")
+                    .into());
             } else {
-                println!("{} {} entries hold, {} are not sealed yet", Style::Good.paint("✓"), found.entries, found.unsealed);
-                println!("head {}", found.head);
+                outln!(
+                    "{} {} entries hold, {} are not sealed yet",
+                    Style::Good.paint("✓"),
+                    found.entries,
+                    found.unsealed
+                );
+                outln!("head {}", found.head);
             }
             Ok(if found.valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }

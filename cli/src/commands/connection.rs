@@ -10,6 +10,7 @@ use crate::args::ConnectionCommand;
 use crate::client::Client;
 use crate::style::{Style, plain};
 use crate::table::{Rows, cell};
+use crate::{out, outln};
 
 /// Runs it.
 pub async fn run(client: &Client, command: ConnectionCommand, as_json: bool) -> Result<()> {
@@ -31,39 +32,53 @@ pub async fn run(client: &Client, command: ConnectionCommand, as_json: bool) -> 
             if as_json {
                 return print_json(&made);
             }
-            println!("{} is made. Enter this at the source, with content type application/json:", Style::Strong.paint(plain(&made.name)));
-            println!("  address  {}", Style::Link.paint(&made.webhook_url));
-            println!("  secret   {}   {}", made.secret, Style::Dim.paint("(shown once)"));
+            outln!(
+                "{} is made. Enter this at the source, with content type application/json:",
+                Style::Strong.paint(plain(&made.name))
+            );
+            outln!("  address  {}", Style::Link.paint(&made.webhook_url));
+            outln!("  secret   {}   {}", made.secret, Style::Dim.paint("(shown once)"));
         }
         ConnectionCommand::List => {
             let all: Vec<Connection> = client.list("/api/connections", usize::MAX).await?;
             if as_json {
                 return print_json(&all);
             }
-            let mut rows = Rows::new(&["connection", "secrets", "deliveries", "refused", "address"]).right(1).right(2).right(3);
+            let mut rows = Rows::new(&["connection", "source", "secrets", "deliveries", "refused"])
+                .right(2)
+                .right(3)
+                .right(4);
             for one in &all {
                 rows.row([
                     cell(&one.name),
+                    cell(&one.source),
                     cell(one.live_secrets.to_string()),
                     cell(one.deliveries.to_string()),
                     cell(one.refused.to_string()),
-                    cell(&one.webhook_url),
                 ]);
             }
             if rows.is_empty() {
-                println!("There is no connection. Make one: ./sbh connection add <name>");
+                outln!("There is no connection. Make one: ./sbh connection add <name>");
             } else {
-                print!("{rows}");
+                out!("{rows}\n");
+            }
+            for one in &all {
+                outln!("{}: {}", plain(&one.name), Style::Link.paint(&one.webhook_url));
+                if let Some(error) = &one.last_error {
+                    outln!("  {} {}", Style::Bad.paint("✗"), plain(error));
+                }
             }
         }
         ConnectionCommand::Rotate { connection } => {
             let id = lookup::connection(client, &connection).await?.id;
-            let rotated: Rotated = client.post(&format!("/api/connections/{id}/rotate"), &Rotate { secret: None }).await?;
+            let rotated: Rotated = client
+                .post(&format!("/api/connections/{id}/rotate"), &Rotate { secret: None })
+                .await?;
             if as_json {
                 return print_json(&rotated);
             }
-            println!("new secret   {}   {}", rotated.secret, Style::Dim.paint("(shown once)"));
-            println!("The one before it stays live until the next rotation.");
+            outln!("new secret   {}   {}", rotated.secret, Style::Dim.paint("(shown once)"));
+            outln!("The one before it stays live until the next rotation.");
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ use super::{lookup, print_json, verdicts};
 use crate::client::Client;
 use crate::style::Style;
 use crate::table::{Rows, cell, styled};
+use crate::{out, outln};
 
 /// Runs it.
 pub async fn run(client: &Client, repository: Option<String>, as_json: bool) -> Result<()> {
@@ -24,20 +25,24 @@ pub async fn run(client: &Client, repository: Option<String>, as_json: bool) -> 
         return print_json(&all);
     }
     if all.repositories.is_empty() {
-        println!("No repository is tracked. Add one: ./sbh repo add <git-url>");
+        outln!("No repository is tracked. Add one: ./sbh repo add <git-url>");
         return Ok(());
     }
     show_coverage(&all.repositories);
     let share = percent(all.totals.percentage_proved);
-    println!("\n{} of {} invariants proved", Style::Strong.paint(share), all.totals.total);
+    outln!("\n{} of {} invariants proved", Style::Strong.paint(share), all.totals.total);
     Ok(())
 }
 
 fn show_coverage(repositories: &[RepositoryCoverage]) {
-    let mut rows = Rows::new(&["repository", "documents", "invariants", "proved", "verdicts"]).right(1).right(2).right(3);
+    let mut rows = Rows::new(&["repository", "documents", "invariants", "proved", "verdicts"])
+        .right(1)
+        .right(2)
+        .right(3);
     for one in repositories {
         let counts = verdicts::counts(&one.totals.counts);
-        let style = if one.totals.percentage_proved == Some(100.0) { Style::Good } else { Style::Warn };
+        let style =
+            if one.totals.percentage_proved == Some(100.0) { Style::Good } else { Style::Warn };
         let plain_summary: Vec<String> = sbh_domain::Verdict::ALL
             .into_iter()
             .filter(|verdict| counts.of(*verdict) > 0)
@@ -48,10 +53,14 @@ fn show_coverage(repositories: &[RepositoryCoverage]) {
             cell(one.documents.to_string()),
             cell(one.totals.total.to_string()),
             styled(percent(one.totals.percentage_proved), style),
-            cell(if plain_summary.is_empty() { "no invariants".to_owned() } else { plain_summary.join(", ") }),
+            cell(if plain_summary.is_empty() {
+                "no invariants".to_owned()
+            } else {
+                plain_summary.join(", ")
+            }),
         ]);
     }
-    print!("{rows}");
+    out!("{rows}");
 }
 
 /// A share for people.

@@ -15,16 +15,22 @@ use crate::progress::Step;
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// How long a synchronisation may go on failing before nobody waits any longer.
-const STUBBORN: Duration = Duration::from_secs(20);
+const STUBBORN: Duration = Duration::from_secs(8);
 
 /// Waits until nothing of a repository is open. With `row`, until that notice is closed.
 ///
 /// # Errors
 /// [`Failure`] when it is parked, or goes on failing.
-pub async fn follow(client: &Client, repository: Uuid, row: Option<Uuid>, step: &Step) -> Result<RepositoryStatus> {
+pub async fn follow(
+    client: &Client,
+    repository: Uuid,
+    row: Option<Uuid>,
+    step: &Step,
+) -> Result<RepositoryStatus> {
     let mut failing_since: Option<Instant> = None;
     loop {
-        let status: RepositoryStatus = client.get(&format!("/api/repositories/{repository}/status")).await?;
+        let status: RepositoryStatus =
+            client.get(&format!("/api/repositories/{repository}/status")).await?;
         step.tick(describe(&status));
         let closed = match row {
             Some(row) => is_closed(client, row).await?,
@@ -40,7 +46,8 @@ pub async fn follow(client: &Client, repository: Uuid, row: Option<Uuid>, step: 
                 let since = *failing_since.get_or_insert_with(Instant::now);
                 let given_up = status.open_notices == 0 && status.repository.baseline.is_none();
                 if given_up || since.elapsed() > STUBBORN {
-                    let what = format!("{} cannot be synchronised: {error}", status.repository.name);
+                    let what =
+                        format!("{} cannot be synchronised: {error}", status.repository.name);
                     return Err(Failure::new(what).hint("see ./sbh inbox list; when it is mended: ./sbh inbox retry, or ./sbh repo sync").into());
                 }
             }
@@ -70,7 +77,7 @@ pub fn describe(status: &RepositoryStatus) -> String {
     }
     match status.phase {
         RepoSyncPhase::Idle if status.open_notices > 0 => "waiting for its turn".into(),
-        RepoSyncPhase::Idle => "recorded".into(),
+        RepoSyncPhase::Idle => "up to date".into(),
         RepoSyncPhase::Debouncing => "collecting notices".into(),
         RepoSyncPhase::Syncing => "fetching".into(),
         RepoSyncPhase::Announcing => "announcing changed documents".into(),

@@ -9,6 +9,7 @@ use crate::args::InboxCommand;
 use crate::client::Client;
 use crate::style::{Style, plain};
 use crate::table::{Rows, cell, styled};
+use crate::{out, outln};
 
 /// Runs it.
 pub async fn run(client: &Client, command: InboxCommand, as_json: bool) -> Result<()> {
@@ -19,26 +20,31 @@ pub async fn run(client: &Client, command: InboxCommand, as_json: bool) -> Resul
             if as_json {
                 return print_json(&rows);
             }
-            let mut table = Rows::new(&["id", "state", "source", "received", "tries", "reason"]).right(4);
+            let mut table =
+                Rows::new(&["notice", "state", "source", "received", "tries"]).right(4).whole(0);
             for row in &rows {
-                let style = match row.state {
-                    InboxState::Open => Style::Warn,
-                    InboxState::Closed => Style::Good,
-                    InboxState::Parked => Style::Bad,
+                let (state, style) = match (row.state, row.reason.as_deref()) {
+                    (InboxState::Open, _) => ("open", Style::Warn),
+                    (InboxState::Closed, reason) => (reason.unwrap_or("closed"), Style::Good),
+                    (InboxState::Parked, _) => ("parked", Style::Bad),
                 };
                 table.row([
                     cell(row.id.to_string()),
-                    styled(row.state.as_str(), style),
+                    styled(state, style),
                     cell(&row.source),
                     cell(row.received_at.format("%F %T").to_string()),
                     cell(row.attempts.to_string()),
-                    cell(row.reason.as_deref().unwrap_or_default()),
                 ]);
             }
             if table.is_empty() {
-                println!("The inbox holds no such notice.");
+                outln!("The inbox holds no such notice.");
             } else {
-                print!("{table}");
+                out!("{table}");
+            }
+            for row in rows.iter().filter(|row| row.state != InboxState::Closed) {
+                if let Some(reason) = &row.reason {
+                    outln!("\n{} {}: {}", Style::Bad.paint("✗"), row.id, plain(reason));
+                }
             }
             Ok(())
         }
@@ -57,8 +63,10 @@ fn show_row(row: &InboxRow, as_json: bool) -> Result<()> {
     if as_json {
         return print_json(row);
     }
-    println!("{}  {}", Style::Strong.paint(row.id.to_string()), row.state.as_str());
-    let time = |at: Option<chrono::DateTime<chrono::Utc>>| at.map_or_else(|| "–".to_owned(), |at| at.format("%F %T UTC").to_string());
+    outln!("{}  {}", Style::Strong.paint(row.id.to_string()), row.state.as_str());
+    let time = |at: Option<chrono::DateTime<chrono::Utc>>| {
+        at.map_or_else(|| "–".to_owned(), |at| at.format("%F %T UTC").to_string())
+    };
     for (name, value) in [
         ("source", row.source.clone()),
         ("repository", row.repository.to_string()),
@@ -69,7 +77,7 @@ fn show_row(row: &InboxRow, as_json: bool) -> Result<()> {
         ("reason", row.reason.clone().unwrap_or_else(|| "–".to_owned())),
         ("said", row.hint.to_string()),
     ] {
-        println!("  {name:<11} {}", plain(&value));
+        outln!("  {name:<11} {}", plain(&value));
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use crate::stack::{down, logs, programs, reset, spawn, status, up};
 use crate::style::Style;
 use crate::token;
 use crate::tools::{self, Package};
+use crate::{out, outln};
 
 /// Runs one of them.
 pub async fn run(home: &Home, command: Command, as_json: bool) -> Result<ExitCode> {
@@ -27,33 +28,33 @@ pub async fn run(home: &Home, command: Command, as_json: bool) -> Result<ExitCod
             let began = Instant::now();
             let plan = up::up(home, &progress).await?;
             if as_json {
-                println!("{}", serde_json::to_string_pretty(&environment(home)?)?);
+                outln!("{}", serde_json::to_string_pretty(&environment(home)?)?);
             } else {
                 let took = seconds(began.elapsed());
-                println!("{} in {took}", Style::Good.paint("The local stack is up"));
-                println!("  API     {}", Style::Link.paint(plan.api_url()));
-                println!("  docs    {}", Style::Link.paint(format!("{}/docs", plan.api_url())));
-                println!("  Web UI  {}", Style::Link.paint(plan.temporal_ui_url()));
+                outln!("{} in {took}", Style::Good.paint("The local stack is up"));
+                outln!("  API     {}", Style::Link.paint(plan.api_url()));
+                outln!("  docs    {}", Style::Link.paint(format!("{}/docs", plan.api_url())));
+                outln!("  Web UI  {}", Style::Link.paint(plan.temporal_ui_url()));
             }
         }
         Command::Down { parts } if parts.is_empty() => {
             let ran = down::down(home, &progress).await?;
             if as_json {
-                println!("{}", json!({ "stopped": ran }));
+                outln!("{}", json!({ "stopped": ran }));
             } else if !ran {
-                println!("The local stack was not running.");
+                outln!("The local stack was not running.");
             }
         }
         Command::Down { parts } => {
             down::hold(home, &progress, &parts).await?;
             if as_json {
-                println!("{}", json!({ "stopped": parts }));
+                outln!("{}", json!({ "stopped": parts }));
             }
         }
         Command::Restart { parts } => {
             up::restart(home, &progress, &parts).await?;
             if as_json {
-                println!("{}", json!({ "restarted": parts }));
+                outln!("{}", json!({ "restarted": parts }));
             }
         }
         Command::Status => {
@@ -63,12 +64,9 @@ pub async fn run(home: &Home, command: Command, as_json: bool) -> Result<ExitCod
         Command::Reset { yes } => {
             let deleted = reset::reset(home, &progress, yes).await?;
             if as_json {
-                println!("{}", json!({ "deleted": deleted }));
+                outln!("{}", json!({ "deleted": deleted }));
             } else {
-                println!(
-                    "{}",
-                    if deleted { "All data is deleted." } else { "Nothing was deleted." }
-                );
+                outln!("{}", if deleted { "All data is deleted." } else { "Nothing was deleted." });
             }
         }
         Command::Logs { part, follow, lines } => {
@@ -77,9 +75,9 @@ pub async fn run(home: &Home, command: Command, as_json: bool) -> Result<ExitCod
         Command::Env => {
             let environment = environment(home)?;
             if as_json {
-                println!("{}", serde_json::to_string_pretty(&environment)?);
+                outln!("{}", serde_json::to_string_pretty(&environment)?);
             } else {
-                print!("{}", environment.shell());
+                out!("{}", environment.shell());
             }
         }
         Command::Token { tenant, role, subject, ttl } => {
@@ -87,17 +85,17 @@ pub async fn run(home: &Home, command: Command, as_json: bool) -> Result<ExitCod
             let secrets = Secrets::load_or_create(home)?;
             let token = token::mint(&secrets.signing, &tenant, role, &subject, ttl)?;
             if as_json {
-                println!("{}", json!({ "token": token, "expires_in_s": ttl.as_secs() }));
+                outln!("{}", json!({ "token": token, "expires_in_s": ttl.as_secs() }));
             } else {
-                println!("{token}");
+                outln!("{token}");
             }
         }
         Command::Tools => {
             tools::ensure(home, &Package::ALL, &progress)?;
             if as_json {
-                println!("{}", json!({ "tools": home.tools() }));
+                outln!("{}", json!({ "tools": home.tools() }));
             } else {
-                println!("The tools are in {}.", home.tools().display());
+                outln!("The tools are in {}.", home.tools().display());
             }
         }
         _ => anyhow::bail!("not here"),

@@ -15,7 +15,8 @@ pub async fn repository(client: &Client, wanted: &str) -> Result<Repository> {
         return client.get(&format!("/api/repositories/{id}")).await;
     }
     let all: Vec<Repository> = client.list("/api/repositories?removed=true", usize::MAX).await?;
-    let mut named: Vec<_> = all.into_iter().filter(|repository| repository.name == wanted).collect();
+    let mut named: Vec<_> =
+        all.into_iter().filter(|repository| repository.name == wanted).collect();
     // A name is free again once its repository is removed.
     named.sort_by_key(|repository| repository.removed_at.is_some());
     let found = named.into_iter().next();
@@ -48,7 +49,11 @@ pub async fn document(client: &Client, wanted: &str, in_repository: Option<&str>
         [(id, _)] => Ok(*id),
         several => {
             let names: Vec<_> = several.iter().map(|(_, name)| name.as_str()).collect();
-            let what = format!("{} repositories have a document {wanted:?}: {}", names.len(), names.join(", "));
+            let what = format!(
+                "{} repositories have a document {wanted:?}: {}",
+                names.len(),
+                names.join(", ")
+            );
             Err(Failure::new(what).hint("say which with --repository").into())
         }
     }

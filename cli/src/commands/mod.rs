@@ -20,6 +20,7 @@ use serde::Serialize;
 use crate::args::{Cli, Command};
 use crate::client::Client;
 use crate::home::Home;
+use crate::outln;
 use crate::{demo, stack};
 
 pub use local::ensure_tenant;
@@ -64,6 +65,6 @@ async fn over_http(home: &Home, cli: Cli) -> Result<ExitCode> {
 
 /// Writes an answer as JSON.
 fn print_json(value: &impl Serialize) -> Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    outln!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }

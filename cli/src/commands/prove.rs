@@ -19,6 +19,7 @@ use crate::progress::{Progress, seconds};
 use crate::style::Style;
 use crate::table::{Rows, cell, styled};
 use crate::tools;
+use crate::{out, outln};
 
 /// The exit status for input that cannot be used.
 const UNUSABLE: u8 = 2;
@@ -70,9 +71,10 @@ pub async fn run(home: &Home, arguments: &ProveArgs, as_json: bool) -> Result<Ex
     for reason in &unusable {
         eprintln!("{} {reason}", Style::Bad.paint("error:"));
     }
-    let all_proved = judged.iter().flat_map(|d| &d.invariants).all(|i| i.verdict == Verdict::Proved);
+    let all_proved =
+        judged.iter().flat_map(|d| &d.invariants).all(|i| i.verdict == Verdict::Proved);
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&Answer { documents: judged })?);
+        outln!("{}", serde_json::to_string_pretty(&Answer { documents: judged })?);
     } else {
         show(&judged, arguments.quiet, began.elapsed());
     }
@@ -148,14 +150,20 @@ async fn judge(
     let step = progress.step("proving");
     let work = documents.iter().enumerate().flat_map(|(index, (_, blocks))| {
         let copies = copies(blocks);
-        blocks.iter().map(move |block| (index, block, copies.get(&block.name).copied().unwrap_or(1)))
+        blocks
+            .iter()
+            .map(move |block| (index, block, copies.get(&block.name).copied().unwrap_or(1)))
     });
     let pool = &pool;
     let mut outcomes = futures::stream::iter(work)
-        .map(|(index, block, copies)| async move { (index, judge_block(pool, block, copies).await) })
+        .map(
+            |(index, block, copies)| async move { (index, judge_block(pool, block, copies).await) },
+        )
         .buffered(size);
-    let mut judged: Vec<_> =
-        documents.iter().map(|(path, _)| Judged { path: path.clone(), invariants: Vec::new() }).collect();
+    let mut judged: Vec<_> = documents
+        .iter()
+        .map(|(path, _)| Judged { path: path.clone(), invariants: Vec::new() })
+        .collect();
     let mut done = 0;
     while let Some((index, invariant)) = outcomes.next().await {
         done += 1;
@@ -212,12 +220,13 @@ fn show(judged: &[Judged], quiet: bool, took: Duration) {
         if shown.is_empty() && (quiet || !document.invariants.is_empty()) {
             continue;
         }
-        println!("{}", Style::Strong.paint(&document.path));
+        outln!("{}", Style::Strong.paint(&document.path));
         if shown.is_empty() {
-            println!("  {}\n", Style::Dim.paint("no invariants"));
+            outln!("  {}\n", Style::Dim.paint("no invariants"));
             continue;
         }
-        let mut rows = Rows::new(&["line", "invariant", "verdict", "ms", "title"]).right(0).right(3);
+        let mut rows =
+            Rows::new(&["line", "invariant", "verdict", "ms", "title"]).right(0).right(3);
         for invariant in &shown {
             rows.row([
                 cell(invariant.line.to_string()),
@@ -227,22 +236,26 @@ fn show(judged: &[Judged], quiet: bool, took: Duration) {
                 cell(invariant.title.as_deref().unwrap_or_default()),
             ]);
         }
-        print!("{rows}");
+        out!("{rows}");
         for invariant in shown {
             super::verdicts::explain(
                 &invariant.id,
                 invariant.verdict,
-                invariant.counterexample.iter().flatten().map(|a| (a.name.as_str(), a.value.as_str())),
+                invariant
+                    .counterexample
+                    .iter()
+                    .flatten()
+                    .map(|a| (a.name.as_str(), a.value.as_str())),
                 invariant.reason.as_deref(),
             );
         }
-        println!();
+        outln!();
     }
     let all = || judged.iter().flat_map(|document| &document.invariants);
     let proved = all().filter(|invariant| invariant.verdict == Verdict::Proved).count();
     let total = all().count();
     let style = if proved == total { Style::Good } else { Style::Bad };
     if total > 0 && !(quiet && proved == total) {
-        println!("{} in {}", style.paint(format!("{proved} of {total} proved")), seconds(took));
+        outln!("{} in {}", style.paint(format!("{proved} of {total} proved")), seconds(took));
     }
 }

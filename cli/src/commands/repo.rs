@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use sbh_api::coverage::RepositoryCoverage;
 use sbh_api::repo_sync::{Acknowledged, RepositoryStatus};
 use sbh_api::repository::{NewRepository, Repository};
-use sbh_api::coverage::RepositoryCoverage;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -19,6 +19,7 @@ use crate::stack::state::State;
 use crate::stack::{programs, up};
 use crate::style::Style;
 use crate::table::{Rows, cell, styled};
+use crate::{out, outln};
 
 /// Runs one of them.
 pub async fn run(home: &Home, client: &Client, command: RepoCommand, as_json: bool) -> Result<()> {
@@ -53,9 +54,15 @@ pub async fn run(home: &Home, client: &Client, command: RepoCommand, as_json: bo
         }
         RepoCommand::Remove { repository } => {
             let repository = lookup::repository(client, &repository).await?;
-            let removed: Repository = client.delete(&format!("/api/repositories/{}", repository.id)).await?;
-            let until = removed.restorable_until.map(|until| format!(" until {}", until.format("%F")));
-            let undo = format!("is removed; undo it{} with ./sbh repo restore {}", until.unwrap_or_default(), removed.id);
+            let removed: Repository =
+                client.delete(&format!("/api/repositories/{}", repository.id)).await?;
+            let until =
+                removed.restorable_until.map(|until| format!(" until {}", until.format("%F")));
+            let undo = format!(
+                "is removed; undo it{} with ./sbh repo restore {}",
+                until.unwrap_or_default(),
+                removed.id
+            );
             report(&removed, as_json, &undo)
         }
         RepoCommand::Restore { repository } => {
@@ -69,9 +76,9 @@ pub async fn run(home: &Home, client: &Client, command: RepoCommand, as_json: bo
 
 fn report(repository: &Repository, as_json: bool, what: &str) -> Result<()> {
     if as_json {
-        println!("{}", serde_json::to_string_pretty(repository)?);
+        outln!("{}", serde_json::to_string_pretty(repository)?);
     } else {
-        println!("{} {what}", Style::Strong.paint(&repository.name));
+        outln!("{} {what}", Style::Strong.paint(&repository.name));
     }
     Ok(())
 }
@@ -96,19 +103,21 @@ async fn wait_and_show(
 }
 
 async fn list(client: &Client, removed: bool, as_json: bool) -> Result<()> {
-    let all: Vec<Repository> = client.list(&format!("/api/repositories?removed={removed}"), usize::MAX).await?;
+    let all: Vec<Repository> =
+        client.list(&format!("/api/repositories?removed={removed}"), usize::MAX).await?;
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        outln!("{}", serde_json::to_string_pretty(&all)?);
         return Ok(());
     }
     let mut rows = Rows::new(&["repository", "branch", "commit", "state", "address"]);
     for repository in &all {
-        let (state, style) = match (&repository.removed_at, &repository.last_error, &repository.baseline) {
-            (Some(_), ..) => ("removed", Style::Dim),
-            (None, Some(_), _) => ("failing", Style::Bad),
-            (None, None, None) => ("new", Style::Warn),
-            (None, None, Some(_)) => ("tracked", Style::Good),
-        };
+        let (state, style) =
+            match (&repository.removed_at, &repository.last_error, &repository.baseline) {
+                (Some(_), ..) => ("removed", Style::Dim),
+                (None, Some(_), _) => ("failing", Style::Bad),
+                (None, None, None) => ("new", Style::Warn),
+                (None, None, Some(_)) => ("tracked", Style::Good),
+            };
         let commit: String = repository.baseline.iter().flat_map(|c| c.chars()).take(8).collect();
         rows.row([
             cell(&repository.name),
@@ -119,13 +128,20 @@ async fn list(client: &Client, removed: bool, as_json: bool) -> Result<()> {
         ]);
     }
     if rows.is_empty() {
-        println!("No repository is tracked. Add one: ./sbh repo add <git-url> --specs 'specs/**/*.md'");
+        outln!(
+            "No repository is tracked. Add one: ./sbh repo add <git-url> --specs 'specs/**/*.md'"
+        );
     } else {
-        print!("{rows}");
+        out!("{rows}");
     }
     for repository in all.iter().filter(|repository| repository.removed_at.is_none()) {
         if let Some(error) = &repository.last_error {
-            println!("\n{} {}: {}", Style::Bad.paint("✗"), repository.name, crate::style::plain(error));
+            outln!(
+                "\n{} {}: {}",
+                Style::Bad.paint("✗"),
+                repository.name,
+                crate::style::plain(error)
+            );
         }
     }
     Ok(())
@@ -140,23 +156,26 @@ async fn show(client: &Client, id: Uuid, as_json: bool) -> Result<()> {
     };
     if as_json {
         let all = json!({ "status": status, "documents": documents, "coverage": coverage });
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        outln!("{}", serde_json::to_string_pretty(&all)?);
         return Ok(());
     }
     let repository = &status.repository;
-    println!("{}  {}", Style::Strong.paint(&repository.name), Style::Dim.paint(&repository.url));
-    println!("specs {}  ·  {}", repository.specs.join(" "), follow::describe(&status));
+    outln!("{}  {}", Style::Strong.paint(&repository.name), Style::Dim.paint(&repository.url));
+    outln!("specs {}  ·  {}", repository.specs.join(" "), follow::describe(&status));
     if let Some(error) = repository.last_error.as_ref().or(status.last_error.as_ref()) {
-        println!("{} {}", Style::Bad.paint("✗"), crate::style::plain(error));
+        outln!("{} {}", Style::Bad.paint("✗"), crate::style::plain(error));
     }
-    println!();
+    outln!();
     verdicts::show_documents(&documents);
     if let Some(coverage) = coverage {
         let counts = verdicts::counts(&coverage.totals.counts);
-        let share = coverage.totals.percentage_proved.map_or_else(|| "–".to_owned(), |p| format!("{p:.1} %"));
-        println!("\n{} proved: {}", Style::Strong.paint(share), verdicts::summary(&counts));
+        let share = coverage
+            .totals
+            .percentage_proved
+            .map_or_else(|| "–".to_owned(), |p| format!("{p:.1} %"));
+        outln!("\n{} proved: {}", Style::Strong.paint(share), verdicts::summary(&counts));
     }
-    println!("Web UI: {}", Style::Link.paint(&status.workflow_url));
+    outln!("Web UI: {}", Style::Link.paint(&status.workflow_url));
     Ok(())
 }
 
@@ -164,11 +183,15 @@ async fn show(client: &Client, id: Uuid, as_json: bool) -> Result<()> {
 /// told that it may read there.
 async fn address(home: &Home, client: &Client, given: &str, progress: &Progress) -> Result<String> {
     let Some(path) = local_path(given) else { return Ok(given.to_owned()) };
-    let path = std::fs::canonicalize(&path)
-        .map_err(|_| Failure::new(format!("there is no folder {}", path.display())).hint("give a git address or the path of a repository"))?;
+    let path = std::fs::canonicalize(&path).map_err(|_| {
+        Failure::new(format!("there is no folder {}", path.display()))
+            .hint("give a git address or the path of a repository")
+    })?;
     if !is_repository(&path) {
         let what = format!("{} is not a git repository", path.display());
-        return Err(Failure::new(what).hint("give the folder that git init or git clone made").into());
+        return Err(Failure::new(what)
+            .hint("give the folder that git init or git clone made")
+            .into());
     }
     if !client.is_local() {
         let what = "a path of this machine means nothing to another one";
@@ -176,9 +199,15 @@ async fn address(home: &Home, client: &Client, given: &str, progress: &Progress)
     }
     if programs::allow_file_root(home, &path)? {
         let state = State::required(home)?;
-        let own = state.parts.iter().filter(|part| part.name == "starter" || part.name.starts_with("workers"));
+        let own = state
+            .parts
+            .iter()
+            .filter(|part| part.name == "starter" || part.name.starts_with("workers"));
         let own: Vec<String> = own.map(|part| part.name.clone()).collect();
-        progress.say(format!("Allowing the stack to read {} (its programs start anew)", path.display()));
+        progress.say(format!(
+            "Allowing the stack to read {} (its programs start anew)",
+            path.display()
+        ));
         up::restart(home, progress, &own).await.context("the stack does not come back")?;
     }
     Ok(format!("file://{}", path.display()))
@@ -210,7 +239,9 @@ mod tests {
 
     #[test]
     fn paths_are_told_from_addresses() {
-        for address in ["https://github.com/a/b.git", "git@github.com:a/b.git", "ssh://git@host/a", "host:a/b"] {
+        for address in
+            ["https://github.com/a/b.git", "git@github.com:a/b.git", "ssh://git@host/a", "host:a/b"]
+        {
             assert_eq!(local_path(address), None, "{address}");
         }
         for path in ["./a", "../a", "/srv/a", "file:///srv/a", "src"] {

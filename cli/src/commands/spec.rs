@@ -1,13 +1,16 @@
 //! `sbh spec`: documents and their verdicts.
 
 use anyhow::Result;
-use sbh_api::spec_drift::{Document, DocumentStatus, Invariant, Reprove, ReproveAnswer, SpecDriftPhase};
+use sbh_api::spec_drift::{
+    Document, DocumentStatus, Invariant, Reprove, ReproveAnswer, SpecDriftPhase,
+};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{lookup, verdicts};
 use crate::args::SpecCommand;
 use crate::client::Client;
+use crate::outln;
 use crate::progress::Progress;
 use crate::style::{Style, plain};
 
@@ -21,17 +24,18 @@ pub async fn run(client: &Client, command: SpecCommand, as_json: bool) -> Result
                 all.push((repository, documents));
             }
             if as_json {
-                let documents: Vec<&Document> = all.iter().flat_map(|(_, documents)| documents).collect();
-                println!("{}", serde_json::to_string_pretty(&documents)?);
+                let documents: Vec<&Document> =
+                    all.iter().flat_map(|(_, documents)| documents).collect();
+                outln!("{}", serde_json::to_string_pretty(&documents)?);
                 return Ok(());
             }
             if all.is_empty() {
-                println!("No repository is tracked. Add one: ./sbh repo add <git-url>");
+                outln!("No repository is tracked. Add one: ./sbh repo add <git-url>");
             }
             for (repository, documents) in all {
-                println!("{}", Style::Strong.paint(&repository.name));
+                outln!("{}", Style::Strong.paint(&repository.name));
                 verdicts::show_documents(&documents);
-                println!();
+                outln!();
             }
             Ok(())
         }
@@ -48,27 +52,29 @@ pub async fn run(client: &Client, command: SpecCommand, as_json: bool) -> Result
 
 async fn show(client: &Client, id: Uuid, as_json: bool) -> Result<()> {
     let document: Document = client.get(&format!("/api/specs/{id}")).await?;
-    let invariants: Vec<Invariant> = client.list(&format!("/api/specs/{id}/invariants"), usize::MAX).await?;
+    let invariants: Vec<Invariant> =
+        client.list(&format!("/api/specs/{id}/invariants"), usize::MAX).await?;
     if as_json {
         let all = json!({ "document": document, "invariants": invariants });
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        outln!("{}", serde_json::to_string_pretty(&all)?);
         return Ok(());
     }
-    println!("{}", Style::Strong.paint(plain(&document.path)));
+    outln!("{}", Style::Strong.paint(plain(&document.path)));
     if document.drifted_at.is_some() {
-        println!("{}", Style::Warn.paint("changed since; a proof is due or under way"));
+        outln!("{}", Style::Warn.paint("changed since; a proof is due or under way"));
     }
     verdicts::show_invariants(&invariants);
-    println!("\n{}", verdicts::summary(&verdicts::counts(&document.counts)));
+    outln!("\n{}", verdicts::summary(&verdicts::counts(&document.counts)));
     if let Some(url) = &document.run_url {
-        println!("Web UI: {}", Style::Link.paint(url));
+        outln!("Web UI: {}", Style::Link.paint(url));
     }
     Ok(())
 }
 
 async fn reprove(client: &Client, id: Uuid, force: bool, as_json: bool) -> Result<()> {
     let before: Document = client.get(&format!("/api/specs/{id}")).await?;
-    let answer: ReproveAnswer = client.post(&format!("/api/specs/{id}/reprove"), &Reprove { force }).await?;
+    let answer: ReproveAnswer =
+        client.post(&format!("/api/specs/{id}/reprove"), &Reprove { force }).await?;
     let progress = Progress::new(as_json);
     let step = progress.step("proving");
     step.say(plain(&before.path));
@@ -77,7 +83,12 @@ async fn reprove(client: &Client, id: Uuid, force: bool, as_json: bool) -> Resul
         let of = status.of.map_or_else(String::new, |of| format!(" of {of}"));
         step.tick(format!("{}{of} invariants", status.done));
         let recorded = status.document.recorded_at > before.recorded_at;
-        if recorded || (answer.accepted && status.live && status.phase == SpecDriftPhase::Idle && !status.pending) {
+        if recorded
+            || (answer.accepted
+                && status.live
+                && status.phase == SpecDriftPhase::Idle
+                && !status.pending)
+        {
             break;
         }
         if let Some(error) = status.last_error.filter(|_| status.phase == SpecDriftPhase::Idle) {

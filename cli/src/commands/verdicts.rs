@@ -8,6 +8,7 @@ use sbh_domain::{Verdict, VerdictCounts};
 
 use crate::style::{Style, plain};
 use crate::table::{Rows, cell, styled};
+use crate::{out, outln};
 
 /// Longest list of values that is shown of a counterexample.
 const MAX_VALUES: usize = 12;
@@ -69,10 +70,10 @@ pub fn show_invariants(invariants: &[Invariant]) {
         ]);
     }
     if rows.is_empty() {
-        println!("{}", Style::Dim.paint("no invariants"));
+        outln!("{}", Style::Dim.paint("no invariants"));
         return;
     }
-    print!("{rows}");
+    out!("{rows}");
     for invariant in invariants {
         explain(
             &invariant.name,
@@ -93,24 +94,30 @@ pub fn explain<'a>(
     if verdict == Verdict::Proved {
         return;
     }
-    let values: Vec<_> = values.map(|(name, value)| format!("{} = {}", plain(name), plain(value))).collect();
+    let values: Vec<_> =
+        values.map(|(name, value)| format!("{} = {}", plain(name), plain(value))).collect();
     let style = Style::of(verdict);
     match (verdict, reason) {
         (Verdict::Refuted, _) if !values.is_empty() => {
-            println!("\n{} {} fails for", style.paint("✗"), Style::Strong.paint(plain(name)));
+            outln!("\n{} {} fails for", style.paint("✗"), Style::Strong.paint(plain(name)));
             for value in values.iter().take(MAX_VALUES) {
-                println!("    {value}");
+                outln!("    {value}");
             }
             if values.len() > MAX_VALUES {
-                println!("    … and {} more values", values.len() - MAX_VALUES);
+                outln!("    … and {} more values", values.len() - MAX_VALUES);
             }
         }
         (Verdict::Vacuous, _) => {
             let text = "its assumptions contradict each other, so it says nothing";
-            println!("\n{} {}: {text}", style.paint("!"), Style::Strong.paint(plain(name)));
+            outln!("\n{} {}: {text}", style.paint("!"), Style::Strong.paint(plain(name)));
         }
         (_, Some(reason)) => {
-            println!("\n{} {}: {}", style.paint("!"), Style::Strong.paint(plain(name)), plain(reason));
+            outln!(
+                "\n{} {}: {}",
+                style.paint("!"),
+                Style::Strong.paint(plain(name)),
+                plain(reason)
+            );
         }
         _ => {}
     }
@@ -118,13 +125,16 @@ pub fn explain<'a>(
 
 /// A table of documents.
 pub fn show_documents(documents: &[Document]) {
-    let mut rows = Rows::new(&["document", "content", "invariants", "proved", "verdicts"]).right(2).right(3);
+    let mut rows =
+        Rows::new(&["document", "content", "invariants", "proved", "verdicts"]).right(2).right(3);
     for document in documents {
         let counted = counts(&document.counts);
         let rest: Vec<String> = Verdict::ALL
             .into_iter()
             .filter(|verdict| *verdict != Verdict::Proved && counted.of(*verdict) > 0)
-            .map(|verdict| format!("{} {}", counted.of(verdict), verdict.as_str().replace('_', " ")))
+            .map(|verdict| {
+                format!("{} {}", counted.of(verdict), verdict.as_str().replace('_', " "))
+            })
             .collect();
         let worst = Verdict::ALL.into_iter().rev().find(|verdict| counted.of(*verdict) > 0);
         let (text, style) = match (document.drifted_at, worst) {
@@ -142,8 +152,8 @@ pub fn show_documents(documents: &[Document]) {
         ]);
     }
     if rows.is_empty() {
-        println!("{}", Style::Dim.paint("no documents"));
+        outln!("{}", Style::Dim.paint("no documents"));
     } else {
-        print!("{rows}");
+        out!("{rows}");
     }
 }

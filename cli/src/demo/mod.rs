@@ -17,6 +17,7 @@ use crate::client::Client;
 use crate::commands::coverage::percent;
 use crate::commands::{ensure_tenant, lookup, verdicts};
 use crate::home::Home;
+use crate::outln;
 use crate::progress::{Progress, seconds};
 use crate::stack::plan::Plan;
 use crate::stack::secrets::Secrets;
@@ -39,14 +40,14 @@ pub async fn run(home: &Home, as_json: bool) -> Result<ExitCode> {
     let (stage, repository) = Stage::set(home, &client, &progress).await?;
     let documents = lookup::documents(&client, stage.repository()?).await?;
     if !as_json {
-        println!();
+        outln!();
         verdicts::show_documents(&documents);
     }
 
     progress.say(format!("\n{}", Style::Strong.paint("Somebody edits a spec and pushes")));
     let run = stage.run(&repository).await?;
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&as_value(&run, &plan, began))?);
+        outln!("{}", serde_json::to_string_pretty(&as_value(&run, &plan, began))?);
     } else {
         show(&run, &plan, began);
     }
@@ -54,20 +55,26 @@ pub async fn run(home: &Home, as_json: bool) -> Result<ExitCode> {
 }
 
 fn show(run: &Run, plan: &Plan, began: Instant) {
-    println!("\n{}\n", Style::Strong.paint(format!("Verdicts on {}", run.document.path)));
+    outln!("\n{}\n", Style::Strong.paint(format!("Verdicts on {}", run.document.path)));
     verdicts::show_invariants(&run.invariants);
     let share = |coverage: &sbh_api::coverage::RepositoryCoverage| {
         let totals = &coverage.totals;
-        format!("{} ({} of {})", percent(totals.percentage_proved), totals.counts.proved, totals.total)
+        format!(
+            "{} ({} of {})",
+            percent(totals.percentage_proved),
+            totals.counts.proved,
+            totals.total
+        )
     };
-    println!("\n{}", Style::Strong.paint("Coverage"));
-    println!("  before   {}", share(&run.before));
-    println!("  after    {}", share(&run.after));
-    println!("\n{}", Style::Strong.paint("Time"));
-    println!("  push → accepted   {}", seconds(run.acknowledged));
-    println!("  push → verdict    {}  {}", seconds(run.proved), Style::Dim.paint("(0.5 s of it: waiting for the push to be quiet)"));
-    println!("  the whole demo    {}", seconds(began.elapsed()));
-    println!("\n{}", Style::Strong.paint("Look around"));
+    outln!("\n{}", Style::Strong.paint("Coverage"));
+    outln!("  before   {}", share(&run.before));
+    outln!("  after    {}", share(&run.after));
+    outln!("\n{}", Style::Strong.paint("Time"));
+    outln!("  push → accepted   {}", seconds(run.acknowledged));
+    let debounce = Style::Dim.paint("(with the wait for the repository to be quiet)");
+    outln!("  push → verdict    {}  {debounce}", seconds(run.proved));
+    outln!("  the whole demo    {}", seconds(began.elapsed()));
+    outln!("\n{}", Style::Strong.paint("Look around"));
     let api = plan.api_url();
     let run_url = run.document.run_url.clone().unwrap_or_else(|| plan.temporal_ui_url());
     for (name, url) in [
@@ -76,14 +83,19 @@ fn show(run: &Run, plan: &Plan, began: Instant) {
         ("metrics", format!("{api}/metrics")),
         ("API", api),
     ] {
-        println!("  {name:<9} {}", Style::Link.paint(url));
+        outln!("  {name:<9} {}", Style::Link.paint(url));
     }
-    println!("  {:<9} ./sbh spec show {} · ./sbh coverage · ./sbh status", "commands", run.document.path);
-    println!("\nThe stack keeps running. Again: ./sbh demo   Stop: ./sbh down");
+    outln!(
+        "  {:<9} ./sbh spec show {} · ./sbh coverage · ./sbh status",
+        "commands",
+        run.document.path
+    );
+    outln!("\nThe stack keeps running. Again: ./sbh demo   Stop: ./sbh down");
 }
 
 fn as_value(run: &Run, plan: &Plan, began: Instant) -> serde_json::Value {
-    let refuted: Vec<_> = run.invariants.iter().filter(|i| verdicts::domain(i.verdict) == Verdict::Refuted).collect();
+    let refuted: Vec<_> =
+        run.invariants.iter().filter(|i| verdicts::domain(i.verdict) == Verdict::Refuted).collect();
     let lines = |sign| -> Vec<_> {
         run.edit.difference.iter().filter(|(of, _)| *of == sign).map(|(_, line)| line).collect()
     };

@@ -64,7 +64,8 @@ impl Repository {
         partial.git(&["add", "--all"])?;
         partial.git(&["commit", "-q", "-m", "Write the specs down"])?;
         drop(fs::remove_dir_all(&folder));
-        fs::rename(&partial.folder, &folder).context("cannot put the demo's repository in its place")?;
+        fs::rename(&partial.folder, &folder)
+            .context("cannot put the demo's repository in its place")?;
         Ok(this)
     }
 
@@ -111,11 +112,20 @@ impl Repository {
         for role in ["AUTHOR", "COMMITTER"] {
             git.env(format!("GIT_{role}_NAME"), name).env(format!("GIT_{role}_EMAIL"), email);
         }
-        let output = git.output().map_err(|_| Failure::new("git is not installed").hint("install it and run the command again"))?;
+        let output = git.output().map_err(|_| {
+            Failure::new("git is not installed").hint("install it and run the command again")
+        })?;
         if !output.status.success() {
             let said = String::from_utf8_lossy(&output.stderr);
-            let what = format!("git {} failed in {}: {}", arguments.first().unwrap_or(&""), self.folder.display(), said.trim());
-            return Err(Failure::new(what).hint("./sbh reset makes the demo's repository anew").into());
+            let what = format!(
+                "git {} failed in {}: {}",
+                arguments.first().unwrap_or(&""),
+                self.folder.display(),
+                said.trim()
+            );
+            return Err(Failure::new(what)
+                .hint("./sbh reset makes the demo's repository anew")
+                .into());
         }
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }

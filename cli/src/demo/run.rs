@@ -64,8 +64,13 @@ pub struct Run {
 
 impl<'a> Stage<'a> {
     /// Makes the connection and the repository, unless they are there.
-    pub async fn set(home: &'a Home, client: &'a Client, progress: &'a Progress) -> Result<(Self, Repository)> {
-        let mut stage = Self { home, client, progress, record: DemoRecord::read(home)?.unwrap_or_default() };
+    pub async fn set(
+        home: &'a Home,
+        client: &'a Client,
+        progress: &'a Progress,
+    ) -> Result<(Self, Repository)> {
+        let mut stage =
+            Self { home, client, progress, record: DemoRecord::read(home)?.unwrap_or_default() };
         let step = progress.step("repository");
         step.say("the demo's documents");
         let repository = Repository::open(home)?;
@@ -86,13 +91,20 @@ impl<'a> Stage<'a> {
     async fn connect(&mut self) -> Result<()> {
         let all: Vec<Connection> = self.client.list("/api/connections", usize::MAX).await?;
         let found = all.iter().find(|one| one.name == CONNECTION).map(|one| one.id);
-        let known = found.is_some() && found == self.record.connection_id && self.record.webhook_secret.is_some();
+        let known = found.is_some()
+            && found == self.record.connection_id
+            && self.record.webhook_secret.is_some();
         if known {
             return Ok(());
         }
         let (id, secret) = match found {
             None => {
-                let new = NewConnection { source: None, name: CONNECTION.into(), secret: None, credential: None };
+                let new = NewConnection {
+                    source: None,
+                    name: CONNECTION.into(),
+                    secret: None,
+                    credential: None,
+                };
                 let made: ConnectionMade = self.client.post("/api/connections", &new).await?;
                 (made.id, made.secret)
             }
@@ -110,8 +122,12 @@ impl<'a> Stage<'a> {
 
     /// The tracked repository's id.
     async fn track(&mut self, url: &str) -> Result<Uuid> {
-        let all: Vec<api::Repository> = self.client.list("/api/repositories?removed=true", usize::MAX).await?;
-        let mut ours: Vec<_> = all.into_iter().filter(|one| one.url == url && one.connection_id == self.record.connection_id).collect();
+        let all: Vec<api::Repository> =
+            self.client.list("/api/repositories?removed=true", usize::MAX).await?;
+        let mut ours: Vec<_> = all
+            .into_iter()
+            .filter(|one| one.url == url && one.connection_id == self.record.connection_id)
+            .collect();
         ours.sort_by_key(|one| one.removed_at.is_some());
         let id = match ours.first() {
             Some(one) if one.removed_at.is_some() => {
@@ -153,31 +169,40 @@ impl<'a> Stage<'a> {
         let coverage = format!("/api/coverage/repository/{id}");
         let before: RepositoryCoverage = self.client.get(&coverage).await?;
         let (edit, commit) = repository.edit()?;
-        self.progress.say(format!("\n  {}  {}", Style::Strong.paint(EDITED), Style::Dim.paint(&commit.message)));
+        self.progress.say(format!(
+            "\n  {}  {}",
+            Style::Strong.paint(EDITED),
+            Style::Dim.paint(&commit.message)
+        ));
         for (sign, line) in &edit.difference {
             let style = if *sign == '-' { Style::Bad } else { Style::Good };
             self.progress.say(format!("    {}", style.paint(format!("{sign} {line}"))));
         }
         self.progress.say("");
-        let secret = self.record.webhook_secret.as_deref().context("the webhook's secret is not known")?;
+        let secret =
+            self.record.webhook_secret.as_deref().context("the webhook's secret is not known")?;
         let connection = self.record.connection_id.context("the connection is not known")?;
         let address = format!("{}/webhooks/github/{connection}", self.client.base());
         let delivery = webhook::push(repository, &commit, secret)?;
 
         let push = self.progress.step("push");
         let (sent_at, sent) = (Utc::now(), Instant::now());
-        let taken: Acknowledged = self.client.deliver(&address, &delivery.headers, delivery.body).await?;
+        let taken: Acknowledged =
+            self.client.deliver(&address, &delivery.headers, delivery.body).await?;
         let acknowledged = sent.elapsed();
         let row = taken.id.with_context(|| {
-            format!("the push was not taken: {}", taken.ignored.as_deref().unwrap_or("no reason given"))
+            format!(
+                "the push was not taken: {}",
+                taken.ignored.as_deref().unwrap_or("no reason given")
+            )
         })?;
-        push.done(format!("webhook accepted (202) after {}", seconds(acknowledged)));
+        push.done("webhook accepted (202)");
 
         let step = self.progress.step("proof");
         self.follow(id, row, sent, &step).await?;
         let document = self.edited(id).await?;
         let proved = since(sent_at, document.recorded_at).unwrap_or_else(|| sent.elapsed());
-        step.done(format!("recorded {} after the push", seconds(proved)));
+        step.done(format!("recorded {} after the push,", seconds(proved)));
         let path = format!("/api/specs/{}/invariants", document.id);
         let invariants = self.client.list(&path, usize::MAX).await?;
         let after = self.client.get(&coverage).await?;
@@ -185,9 +210,16 @@ impl<'a> Stage<'a> {
     }
 
     /// Watches until the notice is closed: its result is recorded.
-    async fn follow(&self, id: Uuid, row: Uuid, sent: Instant, step: &crate::progress::Step) -> Result<()> {
+    async fn follow(
+        &self,
+        id: Uuid,
+        row: Uuid,
+        sent: Instant,
+        step: &crate::progress::Step,
+    ) -> Result<()> {
         loop {
-            let status: RepositoryStatus = self.client.get(&format!("/api/repositories/{id}/status")).await?;
+            let status: RepositoryStatus =
+                self.client.get(&format!("/api/repositories/{id}/status")).await?;
             let what = follow::describe(&status);
             step.say(if status.open_documents > 0 { format!("proving {EDITED}") } else { what });
             let notice: InboxRow = self.client.get(&format!("/api/inbox/{row}")).await?;
@@ -195,11 +227,15 @@ impl<'a> Stage<'a> {
                 InboxState::Closed => return Ok(()),
                 InboxState::Parked => {
                     let reason = notice.reason.unwrap_or_default();
-                    return Err(Failure::new(format!("the notice was parked: {reason}")).hint("./sbh logs workers").into());
+                    return Err(Failure::new(format!("the notice was parked: {reason}"))
+                        .hint("./sbh logs workers")
+                        .into());
                 }
                 InboxState::Open if sent.elapsed() > PATIENCE => {
                     let what = format!("the edit is not proved after {}", seconds(sent.elapsed()));
-                    return Err(Failure::new(what).hint("look at ./sbh status and ./sbh logs workers").into());
+                    return Err(Failure::new(what)
+                        .hint("look at ./sbh status and ./sbh logs workers")
+                        .into());
                 }
                 InboxState::Open => tokio::time::sleep(GLANCE).await,
             }
@@ -208,7 +244,9 @@ impl<'a> Stage<'a> {
 
     async fn edited(&self, id: Uuid) -> Result<Document> {
         let all = lookup::documents(self.client, id).await?;
-        all.into_iter().find(|one| one.path == EDITED).with_context(|| format!("{EDITED} is not tracked"))
+        all.into_iter()
+            .find(|one| one.path == EDITED)
+            .with_context(|| format!("{EDITED} is not tracked"))
     }
 }
 

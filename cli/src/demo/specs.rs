@@ -18,7 +18,8 @@ pub const EDITED: &str = "specs/refunds.md";
 const RIGHT: &str = "(assert (<= amount (- captured refunded)))\n(define-fun invariant () Bool (<= (+ refunded amount)";
 
 /// The mistake: it compares with what was captured, whatever was refunded before.
-const WRONG: &str = "(assert (<= amount captured))\n(define-fun invariant () Bool (<= (+ refunded amount)";
+const WRONG: &str =
+    "(assert (<= amount captured))\n(define-fun invariant () Bool (<= (+ refunded amount)";
 
 /// An edit of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +58,11 @@ fn difference(before: &str, after: &str) -> Vec<(char, String)> {
     let rest = before.len().min(after.len()) - head;
     let tail = before.iter().rev().zip(after.iter().rev()).take(rest).take_while(same).count();
     let lines = |all: &[&str], sign| -> Vec<(char, String)> {
-        all.iter().take(all.len() - tail).skip(head).map(|line| (sign, (*line).to_owned())).collect()
+        all.iter()
+            .take(all.len() - tail)
+            .skip(head)
+            .map(|line| (sign, (*line).to_owned()))
+            .collect()
     };
     [lines(&before, '-'), lines(&after, '+')].concat()
 }

@@ -36,7 +36,8 @@ pub fn push(repository: &Repository, commit: &Commit, secret: &str) -> Result<De
 
 /// `sha256=` and the HMAC of the raw body.
 fn signature(secret: &str, body: &[u8]) -> Result<String> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).context("the secret is not usable")?;
+    let mut mac =
+        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).context("the secret is not usable")?;
     mac.update(body);
     Ok(format!("sha256={}", hex::encode(mac.finalize().into_bytes())))
 }
@@ -98,6 +99,9 @@ mod tests {
     fn the_signature_is_githubs() {
         // The example of GitHub's documentation.
         let signed = signature("It's a Secret to Everybody", b"Hello, World!").unwrap();
-        assert_eq!(signed, "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17");
+        assert_eq!(
+            signed,
+            "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use anyhow::{Context as _, Result};
 use super::plan::Plan;
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::outln;
 use crate::style::Style;
 
 /// How much of a log's end is read at most.
@@ -34,15 +35,14 @@ pub fn tail(path: &Path, lines: usize) -> Vec<String> {
 /// Shows the logs of one part or of all, and goes on until Ctrl-C when told to follow.
 pub async fn show(home: &Home, part: Option<&str>, lines: usize, follow: bool) -> Result<()> {
     let names = names(home, part)?;
-    let mut out = std::io::stdout().lock();
     let mut ends = BTreeMap::new();
     for name in &names {
         let path = home.log(name);
         if names.len() > 1 {
-            writeln!(out, "{}", Style::Strong.paint(format!("==> {name} <==")))?;
+            outln!("{}", Style::Strong.paint(format!("==> {name} <==")));
         }
         for line in tail(&path, lines) {
-            writeln!(out, "{line}")?;
+            outln!("{line}");
         }
         ends.insert(name.clone(), std::fs::metadata(&path).map_or(0, |file| file.len()));
     }
@@ -70,10 +70,9 @@ pub async fn show(home: &Home, part: Option<&str>, lines: usize, follow: bool) -
                 } else {
                     String::new()
                 };
-                writeln!(out, "{label}{line}")?;
+                outln!("{label}{line}");
             }
         }
-        out.flush()?;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     Ok(())

@@ -55,17 +55,7 @@ impl Plan {
     pub fn make(home: &Home, tools: &Tools) -> Result<Self> {
         let workers = worker_processes()?;
         let before = Self::read(home).ok().flatten().map(|plan| plan.ports).unwrap_or_default();
-        let programs = super::program::this()?.parent()
-            .map(Path::to_owned)
-            .unwrap_or_default();
-        for program in ["sbh-starter", "sbh-workers"] {
-            if !programs.join(program).is_file() {
-                let what = format!("{program} is not beside sbh in {}", programs.display());
-                return Err(Failure::new(what)
-                    .hint("start through ./sbh, which builds all three")
-                    .into());
-            }
-        }
+        let programs = super::program::this()?.parent().map(Path::to_owned).unwrap_or_default();
         Ok(Self {
             layout: super::state::LAYOUT,
             ports: ports::choose(&names(workers), &before)?,
@@ -76,6 +66,19 @@ impl Plan {
             z3: tools.z3.clone(),
             programs,
         })
+    }
+
+    /// The project's own programs must be beside this one.
+    pub fn check_programs(&self) -> Result<()> {
+        for program in ["sbh-starter", "sbh-workers"] {
+            if !self.programs.join(program).is_file() {
+                let what = format!("{program} is not beside sbh in {}", self.programs.display());
+                return Err(Failure::new(what)
+                    .hint("start through ./sbh, which builds all three")
+                    .into());
+            }
+        }
+        Ok(())
     }
 
     /// The plan of the last start.

@@ -9,14 +9,15 @@ use super::{logs, ready};
 use crate::home::Home;
 use crate::style::Style;
 use crate::table::{Rows, cell, styled};
+use crate::{out, outln};
 
 /// Shows it. Returns whether everything works.
 pub async fn status(home: &Home, as_json: bool) -> Result<bool> {
     let (Some(state), Some(plan)) = (State::running(home), Plan::read(home).ok().flatten()) else {
         if as_json {
-            println!("{}", json!({ "running": false, "ready": false, "parts": [] }));
+            outln!("{}", json!({ "running": false, "ready": false, "parts": [] }));
         } else {
-            println!("The local stack is not running. Start it: ./sbh up");
+            outln!("The local stack is not running. Start it: ./sbh up");
         }
         return Ok(false);
     };
@@ -35,7 +36,7 @@ pub async fn status(home: &Home, as_json: bool) -> Result<bool> {
             "supervisor_pid": state.supervisor.pid,
             "parts": parts,
         });
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        outln!("{}", serde_json::to_string_pretty(&all)?);
         return Ok(ready);
     }
     let mut rows =
@@ -54,19 +55,19 @@ pub async fn status(home: &Home, as_json: bool) -> Result<bool> {
             cell(logs::address(home, &part.name).unwrap_or_default()),
         ]);
     }
-    print!("{rows}");
+    out!("{rows}");
     for (part, status) in &answers {
         if !matches!(*status, "crashed" | "not answering") {
             continue;
         }
         let how = part.last_exit.as_deref().unwrap_or(status);
-        println!("\n{} {how}; its log ends:", Style::Bad.paint(&part.name));
+        outln!("\n{} {how}; its log ends:", Style::Bad.paint(&part.name));
         for line in logs::tail(&home.log(&part.name), 5) {
-            println!("  {}", crate::style::plain(&line));
+            outln!("  {}", crate::style::plain(&line));
         }
     }
     if let Some(failure) = &state.failure {
-        println!("\n{} {failure}", Style::Bad.paint("The stack cannot start:"));
+        outln!("\n{} {failure}", Style::Bad.paint("The stack cannot start:"));
     }
     Ok(ready)
 }

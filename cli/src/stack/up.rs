@@ -43,6 +43,7 @@ pub async fn up(home: &Home, progress: &Progress) -> Result<Plan> {
     private_folder(home.root())?;
     let secrets = Secrets::load_or_create(home)?;
     postgres::prepare(&plan, home, &secrets)?;
+    plan.check_programs()?;
     plan.write(home)?;
     let supervisor = start_supervisor(home)?;
     let result = tokio::select! {
