@@ -205,7 +205,11 @@ mod tests {
             (entry("old/a.md"), entry("old/b.md"), vec![]),
         ] {
             let difference = Difference { before, after };
-            assert_eq!(filter.changes(&[difference.clone()]).steps, expected, "{difference:?}");
+            assert_eq!(
+                filter.changes(std::slice::from_ref(&difference)).steps,
+                expected,
+                "{difference:?}"
+            );
         }
     }
 

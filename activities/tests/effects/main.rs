@@ -1,4 +1,5 @@
 //! The activities against real parts: git repositories, PostgreSQL, Valkey and Z3.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod announce;
 mod head_poll;
