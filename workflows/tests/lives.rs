@@ -11,11 +11,10 @@ use support::server::Server;
 async fn each_life_ends_as_it_should() {
     let server = Server::start().await;
     let lives = scenario::all(&server).await;
-    // What was lived now is told again the same way by the replay test's reader.
     for life in lives {
         let (concern, name) = (life.concern, life.name);
         let json = life.history.to_json().await.unwrap();
         let text = String::from_utf8(json).unwrap();
-        assert!(text.contains("workflowExecutionCompletedEventAttributes"), "{concern}/{name}");
+        assert!(text.contains("WorkflowExecutionCompletedEventAttributes"), "{concern}/{name}");
     }
 }

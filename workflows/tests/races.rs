@@ -70,7 +70,7 @@ async fn race<F: Future<Output = String>>(
         let mut runs = BTreeSet::new();
         for round in 0..ROUNDS {
             // Spread over the time in which a run completes, so that all orders happen.
-            tokio::time::sleep(Duration::from_millis((entity * 7 + round * 3) % 30)).await;
+            tokio::time::sleep(Duration::from_millis((entity * 53 + round * 37) % 400)).await;
             open.add(entity);
             runs.insert(notify(entity).await);
             open.is_taken(entity).await;
@@ -209,8 +209,9 @@ async fn a_long_run_hands_its_notices_to_the_next() {
             assert_ne!(described.run_id(), first, "the run did not hand over");
             let history = handle.fetch_history(Default::default()).to_json().await.unwrap();
             let history: serde_json::Value = serde_json::from_slice(&history).unwrap();
-            let started = &history["events"][0]["workflowExecutionStartedEventAttributes"];
-            assert_eq!(started["continuedExecutionRunId"], first.as_str());
+            let started =
+                &history["events"][0]["attributes"]["WorkflowExecutionStartedEventAttributes"];
+            assert_eq!(started["continued_execution_run_id"], first.as_str());
             let input = started["input"]["payloads"][0]["data"].to_string();
             assert_eq!(carried(&input), FLOOD, "{input}");
             go_on.notify_one();

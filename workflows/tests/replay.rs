@@ -70,14 +70,14 @@ fn the_recordings_cover_what_can_happen() {
     let all: String =
         recordings().iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
     for event in [
-        "workflowExecutionSignaledEventAttributes",
-        "workflowExecutionUpdateAcceptedEventAttributes",
-        "activityTaskFailedEventAttributes",
-        "timerFiredEventAttributes",
-        "timerCanceledEventAttributes",
-        "markerRecordedEventAttributes",
-        "upsertWorkflowSearchAttributesEventAttributes",
-        "workflowExecutionCompletedEventAttributes",
+        "WorkflowExecutionSignaledEventAttributes",
+        "WorkflowExecutionUpdateAcceptedEventAttributes",
+        "ActivityTaskFailedEventAttributes",
+        "TimerFiredEventAttributes",
+        "TimerCanceledEventAttributes",
+        "MarkerRecordedEventAttributes",
+        "UpsertWorkflowSearchAttributesEventAttributes",
+        "WorkflowExecutionCompletedEventAttributes",
     ] {
         assert!(all.contains(event), "no recording has {event}");
     }
