@@ -133,6 +133,8 @@ async fn port() -> u16 {
     SERVER.get_or_init(|| async { start() }).await.port
 }
 
+// A shell that serves is not waited for: it outlives the test program by a moment, to tidy up.
+#[allow(clippy::zombie_processes)]
 fn start() -> Server {
     let programs = programs();
     let mut complaint = String::new();
@@ -159,6 +161,7 @@ fn start() -> Server {
         if complaint.trim() == "ready" {
             return Server { port, _shell: shell };
         }
+        shell.wait().expect("the shell ends by itself");
     }
     panic!("PostgreSQL does not start: {complaint}");
 }

@@ -1,5 +1,8 @@
 //! The store against a real PostgreSQL: one database per test.
 
+// A helper of a test is a test's code, which the lint does not see.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 mod audit;
 mod connection;
 mod coverage;
