@@ -4,6 +4,9 @@
 //! Each rule is a function from a picture of the repository to a list of problems, so that it is
 //! also tested on small made-up repositories that break it.
 
+// Test code from end to end: a panic is how it reports.
+#![allow(clippy::unwrap_used)]
+
 mod arrows;
 mod naming;
 mod sources;
