@@ -35,11 +35,15 @@ pub struct HeadPoll {
     polled: Mutex<HashMap<RepositoryId, Polled>>,
 }
 
+/// The recorded baseline and the head that was found instead. A head that comes back later is
+/// another step, because the baseline moved between.
+type Step = (Option<String>, String);
+
 /// What this process remembers of a repository: enough not to ask and not to notify too often.
 #[derive(Debug, Clone, Default)]
 struct Polled {
     at: Option<Instant>,
-    notified: Option<(String, Instant)>,
+    notified: Option<(Step, Instant)>,
 }
 
 /// The metrics of `head_poll`. Clones share them.
@@ -144,7 +148,8 @@ impl HeadPoll {
             }
             return Ok(Finding::Unmoved);
         }
-        if self.was_notified(repository.id, &head) {
+        let step = (repository.baseline.clone(), head.clone());
+        if self.was_notified(repository.id, &step) {
             return Ok(Finding::Unmoved);
         }
         let notice = NewNotice {
@@ -156,7 +161,7 @@ impl HeadPoll {
             hint: serde_json::json!({ "commit": head, "branch": repository.branch }),
         };
         let accepted = self.parts.store.accept(&notice).await?;
-        self.remember(repository.id, |polled| polled.notified = Some((head, Instant::now())));
+        self.remember(repository.id, |polled| polled.notified = Some((step, Instant::now())));
         Ok(match accepted {
             Accepted::New(_) => Finding::Moved,
             Accepted::Duplicate(_) => Finding::Unmoved,
@@ -173,10 +178,10 @@ impl HeadPoll {
         Ok(())
     }
 
-    fn was_notified(&self, repository: RepositoryId, head: &str) -> bool {
+    fn was_notified(&self, repository: RepositoryId, step: &Step) -> bool {
         let polled = self.polled.lock().unwrap_or_else(PoisonError::into_inner);
         let notified = polled.get(&repository).and_then(|polled| polled.notified.as_ref());
-        notified.is_some_and(|(commit, at)| commit == head && at.elapsed() < REMIND)
+        notified.is_some_and(|(noticed, at)| noticed == step && at.elapsed() < REMIND)
     }
 
     fn remember(&self, repository: RepositoryId, change: impl FnOnce(&mut Polled)) {

@@ -59,3 +59,21 @@ async fn repositories_are_not_asked_more_often_than_configured() {
     assert_eq!(world.poll().await, (1, 1, 0));
     assert_eq!(world.poll().await, (0, 0, 0));
 }
+
+#[tokio::test]
+async fn a_head_that_comes_back_is_found_again() {
+    let world = World::new().await;
+    let origin = world.origin("a");
+    origin.write("specs/a.md", document("a", [1])).commit();
+    let repository = world.track_origin(&origin).await;
+    world.sync(repository).await;
+    let back = origin.write("specs/a.md", document("a", [2])).commit();
+    assert_eq!(world.poll().await, (1, 1, 0));
+    world.sync(repository).await;
+
+    // A push that was announced moves the baseline on; then the branch is forced back.
+    origin.write("specs/a.md", document("a", [3])).commit();
+    world.sync(repository).await;
+    origin.git(&["reset", "--hard", &back]);
+    assert_eq!(world.poll().await, (1, 1, 0));
+}
