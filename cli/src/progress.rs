@@ -16,6 +16,7 @@ pub struct Progress {
 /// One step.
 pub struct Step {
     bar: Option<ProgressBar>,
+    lines: Option<MultiProgress>,
     name: String,
     started: Instant,
     said: std::sync::Mutex<String>,
@@ -42,6 +43,7 @@ impl Progress {
         });
         Step {
             bar,
+            lines: self.lines.clone(),
             name,
             started: Instant::now(),
             said: std::sync::Mutex::default(),
@@ -105,15 +107,16 @@ impl Step {
     }
 
     fn end(mut self, mark: &str, message: &str) {
-        match self.bar.take() {
-            Some(bar) => {
-                let style =
-                    ProgressStyle::with_template(&format!("  {mark} {{prefix}} {{wide_msg}}"));
-                bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-                bar.finish_with_message(message.to_owned());
+        let line = format!("  {mark} {:<WIDTH$} {message}", self.name);
+        match (self.bar.take(), &self.lines) {
+            (Some(bar), Some(lines)) => {
+                // What stays is written as a line: a finished bar is wiped by the next such line.
+                bar.finish_and_clear();
+                lines.remove(&bar);
+                drop(lines.println(line));
             }
-            None if self.quiet => {}
-            None => eprintln!("  {mark} {:<WIDTH$} {message}", self.name),
+            _ if self.quiet => {}
+            _ => eprintln!("{}", line.trim_end()),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What goes wrong gives one sentence and the way out.
 
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
+
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -75,7 +77,8 @@ fn a_program_that_is_named_and_not_there() {
         "; invariant: A\n(define-fun invariant () Bool true)",
     )
     .unwrap();
-    let (_, said) = refused(command.env("SBH_Z3", home.path().join("z4")));
+    let (status, said) = refused(command.env("SBH_Z3", home.path().join("z4")));
+    assert_eq!(status, 2, "nothing can be judged");
     let (error, hint) = sentence(&said);
     assert!(error.contains("z4") && hint.contains("SBH_Z3"), "{said}");
 }

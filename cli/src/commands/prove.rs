@@ -66,7 +66,7 @@ pub async fn run(home: &Home, arguments: &ProveArgs, as_json: bool) -> Result<Ex
     let judged = if documents.is_empty() {
         Vec::new()
     } else {
-        judge(home, arguments, &progress, documents).await?
+        judge(home, arguments, &progress, documents).await.map_err(|error| cannot_judge(&error))?
     };
     for reason in &unusable {
         eprintln!("{} {reason}", Style::Bad.paint("error:"));
@@ -145,7 +145,7 @@ async fn judge(
     };
     let z3 = tools::z3(home, progress)?;
     let pool = Pool::start(PoolConfig { z3, size, limits }).await;
-    let pool = pool.map_err(|error| Failure::new(error.to_string()).status(UNUSABLE))?;
+    let pool = pool.map_err(|error| Failure::new(error.to_string()))?;
     let total: usize = documents.iter().map(|(_, blocks)| blocks.len()).sum();
     let step = progress.step("proving");
     let work = documents.iter().enumerate().flat_map(|(index, (_, blocks))| {
@@ -172,6 +172,15 @@ async fn judge(
     }
     drop(step);
     Ok(judged)
+}
+
+/// Without a prover no input is usable.
+fn cannot_judge(error: &anyhow::Error) -> Failure {
+    let failure = Failure::new(format!("{error:#}")).status(UNUSABLE);
+    match Failure::hint_of(error) {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 /// How often each name is given in a document.

@@ -202,7 +202,7 @@ impl<'a> Stage<'a> {
         self.follow(id, row, sent, &step).await?;
         let document = self.edited(id).await?;
         let proved = since(sent_at, document.recorded_at).unwrap_or_else(|| sent.elapsed());
-        step.done(format!("recorded {} after the push,", seconds(proved)));
+        step.done("verdicts recorded");
         let path = format!("/api/specs/{}/invariants", document.id);
         let invariants = self.client.list(&path, usize::MAX).await?;
         let after = self.client.get(&coverage).await?;

@@ -46,7 +46,10 @@ pub async fn show(home: &Home, part: Option<&str>, lines: usize, follow: bool) -
         }
         ends.insert(name.clone(), std::fs::metadata(&path).map_or(0, |file| file.len()));
     }
-    while follow {
+    if !follow {
+        return Ok(());
+    }
+    loop {
         for (name, end) in &mut ends {
             let path = home.log(name);
             let length = std::fs::metadata(&path).map_or(0, |file| file.len());
@@ -75,7 +78,6 @@ pub async fn show(home: &Home, part: Option<&str>, lines: usize, follow: bool) -
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    Ok(())
 }
 
 fn names(home: &Home, part: Option<&str>) -> Result<Vec<String>> {
