@@ -80,7 +80,11 @@ pub async fn run(stack: &Stack, burst: &Burst) -> anyhow::Result<Vec<Figure>> {
             "ms",
         )
         .target(Target::AtMost(500.0)),
-        Figure::new("burst: edits pushed and acknowledged", burst.edits as f64 / sent.as_secs_f64(), "1/s"),
+        Figure::new(
+            "burst: edits pushed and acknowledged",
+            burst.edits as f64 / sent.as_secs_f64(),
+            "1/s",
+        ),
         Figure::new("burst: all proved after the last edit", settled.as_secs_f64(), "s")
             .against("floor", floor.as_secs_f64())
             .target(Target::RatioAtMost(2.0)),

@@ -22,8 +22,8 @@ const AT_ONCE: usize = 2;
 /// Measures with `count` distinct invariants.
 pub async fn run(z3: PathBuf, valkey_url: &str, count: usize) -> anyhow::Result<Vec<Figure>> {
     let invariants = parse(count)?;
-    let pool =
-        Pool::start(PoolConfig { z3: z3.clone(), size: AT_ONCE, limits: Limits::default() }).await?;
+    let pool = Pool::start(PoolConfig { z3: z3.clone(), size: AT_ONCE, limits: Limits::default() })
+        .await?;
 
     // Two short warm-ups, so that neither side pays for cold files.
     prove_all(&pool, &invariants[..count.min(8)]).await?;
@@ -38,8 +38,7 @@ pub async fn run(z3: PathBuf, valkey_url: &str, count: usize) -> anyhow::Result<
         Figure::new("small invariants proved by the pool", per_second(pooled), "1/s")
             .against("one z3 process per invariant", per_second(fresh))
             .target(Target::RatioAtLeast(4.0)),
-        Figure::new("verdicts from the cache", hits, "1/s")
-            .against("the pool", per_second(pooled)),
+        Figure::new("verdicts from the cache", hits, "1/s").against("the pool", per_second(pooled)),
     ])
 }
 

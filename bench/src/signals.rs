@@ -59,9 +59,10 @@ async fn ours(time: Duration) -> anyhow::Result<f64> {
 
 async fn bare(time: Duration) -> anyhow::Result<f64> {
     let server = Server::start().await?;
-    let connection =
-        Connection::connect(ConnectionOptions::new(server.address().parse::<reqwest::Url>()?).build())
-            .await?;
+    let connection = Connection::connect(
+        ConnectionOptions::new(server.address().parse::<reqwest::Url>()?).build(),
+    )
+    .await?;
     let client = Client::new(connection, ClientOptions::new("sbh").build())?;
     let load = load::closed(AT_ONCE, time, move |number| {
         let client = client.clone();
@@ -109,7 +110,15 @@ impl Server {
         let folder = tempfile::tempdir()?;
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new(sbh_tests::harness::tools().join("bin/temporal"));
-        command.args(["server", "start-dev", "--headless", "--namespace", "sbh", "--log-level", "never"]);
+        command.args([
+            "server",
+            "start-dev",
+            "--headless",
+            "--namespace",
+            "sbh",
+            "--log-level",
+            "never",
+        ]);
         command.arg("--db-filename").arg(folder.path().join("temporal.sqlite"));
         command.args(["--port", &port.to_string()]);
         for pragma in ["journal_mode=wal", "synchronous=NORMAL"] {
@@ -127,7 +136,8 @@ impl Server {
         let server = Self { port, _process: process, _folder: folder };
         for _ in 0..200 {
             if let Ok(url) = server.address().parse::<reqwest::Url>()
-                && let Ok(connection) = Connection::connect(ConnectionOptions::new(url).build()).await
+                && let Ok(connection) =
+                    Connection::connect(ConnectionOptions::new(url).build()).await
                 && let Ok(client) = Client::new(connection, ClientOptions::new("sbh").build())
                 && signal(&client, ENTITIES).await.is_ok()
             {
