@@ -78,7 +78,8 @@ impl Stack {
             ("SBH_GIT_FILE_ROOTS".to_owned(), repositories.path().display().to_string()),
         ]);
         if !options.as_shipped {
-            variables.extend(TEST_SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())));
+            variables
+                .extend(TEST_SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())));
         }
         variables.extend(options.variables);
         let watchdog = Watchdog::start(&program("sbh"), &home);

@@ -91,6 +91,20 @@ impl<'a> Tenant<'a> {
         notice(&answer.body)
     }
 
+    /// Delivers a webhook again and again while the server says that it cannot take it now, as a
+    /// person at GitHub would. Returns the notice.
+    pub async fn insist(&self, connection: &Connection, delivery: &Delivery) -> String {
+        eventually(SHORT, "the delivery to be acknowledged", async || {
+            let answer = self.api.deliver(&connection.id, delivery).await;
+            match answer.status.as_u16() {
+                202 => Ok(notice(&answer.body)),
+                500.. => Err(format!("{}: {}", answer.status, answer.body)),
+                status => panic!("{status}: {}", answer.body),
+            }
+        })
+        .await
+    }
+
     /// Waits until nothing of the repository is open any more.
     pub async fn settled(&self, repository: &str) {
         self.settled_within(SHORT, repository).await;

@@ -151,7 +151,8 @@ async fn a_wrong_content_type_is_refused() {
     let mut delivery = Delivery::json("push", &payload, &connection.secret);
     for content_type in ["text/plain", "application/xml", "image/png"] {
         delivery.content_type = content_type.to_owned();
-        tenant.api.deliver(&connection.id, &delivery).await.problem(415);
+        let problem = tenant.api.deliver(&connection.id, &delivery).await.problem(400);
+        assert!(problem["detail"].as_str().unwrap().contains("content type"), "{problem}");
     }
     delivery.content_type = "application/json; charset=utf-8".to_owned();
     tenant.deliver(&connection, &delivery).await;
@@ -273,7 +274,7 @@ async fn hostile_blocks_are_errors_and_their_neighbours_are_proved() {
         block("H-8", "(eval (+ 1 1))"),
         block("H-9", "(push 1)"),
         block("H-10", &deep),
-        block("H-11", "(declare-const |a\u{0}b| Int)"),
+        block("H-11", "(declare-const |a\u{1}b| Int)"),
         proved("GOOD", 5),
     ];
     repo.commit_file("specs/a.md", document("Hostile", blocks));

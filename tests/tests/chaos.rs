@@ -263,15 +263,7 @@ async fn postgres_restarted_during_a_burst() {
         // While the database is away nothing is acknowledged: the sender hears it and tries again.
         let payload = push(&scene.repo, "refs/heads/main", &scene.repo.head(), &scene.repo.head());
         let delivery = Delivery::json("push", &payload, &scene.connection.secret);
-        let notice = eventually(SHORT, "a notice to be acknowledged", async || {
-            let answer = scene.tenant.api.deliver(&scene.connection.id, &delivery).await;
-            match answer.status.as_u16() {
-                202 => Ok(sbh_tests::tenant::notice(&answer.body)),
-                status if status >= 500 => Err(format!("{status}: {}", answer.body)),
-                status => panic!("{status}: {}", answer.body),
-            }
-        })
-        .await;
+        let notice = scene.tenant.insist(&scene.connection, &delivery).await;
         scene.notices.push(notice);
     }
     scene.all_is_proved().await;

@@ -158,8 +158,10 @@ async fn a_full_inbox_pushes_back_and_loses_nothing() {
     .await;
     refused.problem(503);
     tenant.settled(&repository).await;
-    // There is room again.
-    notices.push(tenant.announce(&connection, &repo).await);
+    // There is room again, as soon as the server has noticed.
+    let payload = push(&repo, "refs/heads/main", &repo.head(), &repo.head());
+    let delivery = Delivery::json("push", &payload, &connection.secret);
+    notices.push(tenant.insist(&connection, &delivery).await);
     tenant.settled(&repository).await;
     tenant.ledger.check(&repository, &repo, "main", |p| p.starts_with("specs/"), &notices).await;
 }
