@@ -11,7 +11,7 @@ use sbh_workflows::repo_sync::RepoSyncStatus;
 use sbh_workflows::spec_drift::{ReproveAccepted, SpecDriftStatus};
 use temporalio_client::tonic::Request;
 use temporalio_common::protos::temporal::api::workflowservice::v1::DescribeNamespaceRequest;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 
 /// How often at most a connection is tried, whoever asks.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -30,6 +30,8 @@ struct Inner {
     /// Re-connects by itself once it was made.
     entities: RwLock<Option<Entities>>,
     connecting: Mutex<Option<(Instant, String)>>,
+    /// A call failed: the server may have lost its set-up.
+    doubted: Notify,
 }
 
 impl Engine {
@@ -41,6 +43,7 @@ impl Engine {
                 keyring: keyring.clone(),
                 entities: RwLock::new(None),
                 connecting: Mutex::new(None),
+                doubted: Notify::new(),
             }),
         }
     }
@@ -96,7 +99,7 @@ impl Engine {
     ) -> Result<(), EntityError> {
         let entities =
             self.entities(|| sbh_workflows::repo_sync::workflow_id(tenant, repository)).await?;
-        entities.notify_repository(tenant, repository, name, notices).await
+        self.noting(entities.notify_repository(tenant, repository, name, notices).await)
     }
 
     /// Tells a document's workflow that its observed content is not the recorded one.
@@ -112,7 +115,7 @@ impl Engine {
     ) -> Result<(), EntityError> {
         let entities =
             self.entities(|| sbh_workflows::spec_drift::workflow_id(tenant, document)).await?;
-        entities.notify_document(tenant, repository_name, document, path).await
+        self.noting(entities.notify_document(tenant, repository_name, document, path).await)
     }
 
     /// What a repository's workflow is doing, if it can be asked.
@@ -146,7 +149,19 @@ impl Engine {
     ) -> Result<ReproveAccepted, EntityError> {
         let entities =
             self.entities(|| sbh_workflows::spec_drift::workflow_id(tenant, document)).await?;
-        entities.reprove(tenant, document, force, update_id).await
+        self.noting(entities.reprove(tenant, document, force, update_id).await)
+    }
+
+    /// Waits until a call failed in a way that a lost set-up could explain.
+    pub async fn doubted(&self) {
+        self.inner.doubted.notified().await;
+    }
+
+    fn noting<T>(&self, result: Result<T, EntityError>) -> Result<T, EntityError> {
+        if result.as_ref().is_err_and(EntityError::is_away) {
+            self.inner.doubted.notify_one();
+        }
+        result
     }
 
     /// Makes namespace, search attributes and schedules what they should be; `true` when something

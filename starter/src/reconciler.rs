@@ -76,8 +76,14 @@ async fn set_up(state: &Shared, stop: &CancellationToken) {
                 SET_UP_SOON
             }
         };
-        let asked = tokio::time::sleep(again_after);
-        if stop.run_until_cancelled(asked).await.is_none() {
+        // A server that lost its database answers, but knows nothing: the first call that fails says
+        // so, long before the next round.
+        let due = async {
+            tokio::time::sleep(again_after.min(SET_UP_SOON)).await;
+            let rest = again_after.saturating_sub(SET_UP_SOON);
+            let _ = tokio::time::timeout(rest, state.engine.doubted()).await;
+        };
+        if stop.run_until_cancelled(due).await.is_none() {
             return;
         }
     }

@@ -27,6 +27,8 @@ pub fn router(state: &Shared) -> Router {
         .route("/codec/{token}/decode", post(codec::decode_for_ui))
         .route("/codec/{token}/encode", post(codec::encode_for_ui))
         .merge(authenticated(Router::new().route("/codec/decode", post(codec::decode_for_owner))))
+        // Before the layer, so that a browser's preflight (OPTIONS) passes through it.
+        .method_not_allowed_fallback(problem::no_such_method)
         .layer(codec::cors(&state.config.temporal.ui_url));
     let pages = Router::new()
         .route("/openapi.json", get(openapi::serve))

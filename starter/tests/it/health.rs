@@ -19,11 +19,12 @@ async fn readiness_names_what_is_away() {
     }
 
     // The database goes: nothing can be acknowledged any more, and everybody is told.
-    let mut admin = ground.database.admin().await;
     let name = ground.database.admin_url.rsplit('/').next().unwrap().to_owned();
+    let server_url = ground.database.admin_url.replace(&name, "postgres");
+    let mut admin = <sqlx::PgConnection as sqlx::Connection>::connect(&server_url).await.unwrap();
     sqlx::raw_sql(&format!(
         "ALTER DATABASE {name} ALLOW_CONNECTIONS false;
-         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
     ))
     .execute(&mut admin)
     .await
