@@ -54,7 +54,7 @@ impl Progress {
     /// Writes a line above the running steps.
     pub fn say(&self, line: impl AsRef<str>) {
         match &self.lines {
-            Some(lines) => drop(lines.println(line.as_ref())),
+            Some(lines) => lines.suspend(|| eprintln!("{}", line.as_ref())),
             None if self.quiet => {}
             None => eprintln!("{}", line.as_ref()),
         }
@@ -110,10 +110,10 @@ impl Step {
         let line = format!("  {mark} {:<WIDTH$} {message}", self.name);
         match (self.bar.take(), &self.lines) {
             (Some(bar), Some(lines)) => {
-                // What stays is written as a line: a finished bar is wiped by the next such line.
+                // What stays is written as a line of its own: a finished bar would be wiped later.
                 bar.finish_and_clear();
                 lines.remove(&bar);
-                drop(lines.println(line));
+                lines.suspend(|| eprintln!("{line}"));
             }
             _ if self.quiet => {}
             _ => eprintln!("{}", line.trim_end()),

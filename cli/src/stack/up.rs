@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use rustix::process::Signal;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::control::{self, Request};
 use super::plan::{Plan, program_stamp};
@@ -45,10 +46,12 @@ pub async fn up(home: &Home, progress: &Progress) -> Result<Plan> {
     postgres::prepare(&plan, home, &secrets)?;
     plan.check_programs()?;
     plan.write(home)?;
+    // Heard from here on: what is started now must be stopped again.
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let supervisor = start_supervisor(home)?;
     let result = tokio::select! {
         result = settle(home, progress) => result,
-        _ = tokio::signal::ctrl_c() => {
+        _ = interrupt.recv() => {
             Err(Failure::new("interrupted; what was started is stopped again").status(130).into())
         }
     };
