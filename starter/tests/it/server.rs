@@ -11,7 +11,7 @@ use reqwest::{Method, RequestBuilder};
 use sbh_api::token::Claims;
 use sbh_runtime::Config;
 use sbh_starter::serve::serve;
-use sbh_starter::state::{Shared, State};
+use sbh_starter::state::State;
 use sbh_store::Store;
 use sbh_store::testing::{TestDatabase, database};
 use serde_json::{Value, json};
@@ -64,10 +64,10 @@ impl Ground {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let state = State::new(self.config.clone(), store.clone()).unwrap();
-        let task = tokio::spawn(serve(state.clone(), listener, stop.clone()));
+        let task = tokio::spawn(serve(state, listener, stop.clone()));
         let http =
             reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build().unwrap();
-        Server { address, store, state, stop, task, http }
+        Server { address, store, stop, task, http }
     }
 }
 
@@ -75,7 +75,7 @@ impl Ground {
 pub struct Server {
     pub address: SocketAddr,
     pub store: Store,
-    pub state: Shared,
+
     pub http: reqwest::Client,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<anyhow::Result<()>>,
