@@ -15,6 +15,9 @@ use super::secrets::Secrets;
 use crate::failure::Failure;
 use crate::home::{Home, private_folder, write_private};
 
+/// What folders begin with that initdb has not finished.
+const PARTIAL: &str = "postgres.partial-";
+
 /// The database's folder.
 pub fn data(home: &Home) -> PathBuf {
     home.data().join("postgres")
@@ -69,9 +72,14 @@ pub fn prepare(plan: &Plan, home: &Home, secrets: &Secrets) -> Result<()> {
         return check_version(plan, &data);
     }
     // Made beside and renamed, so that an interruption leaves no half database behind.
-    let partial = home.data().join("postgres.partial");
-    drop(fs::remove_dir_all(&partial));
+    // Each attempt has its own: an interrupted initdb still deletes what it made.
     private_folder(&home.data())?;
+    for entry in fs::read_dir(home.data()).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+            drop(fs::remove_dir_all(entry.path()));
+        }
+    }
+    let partial = home.data().join(format!("{PARTIAL}{}", std::process::id()));
     let password = home.keys().join("postgres-admin");
     write_private(&password, secrets.passwords.admin.as_bytes())?;
     let initdb = plan.postgres_bin.join("initdb").into_os_string();
