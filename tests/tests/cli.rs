@@ -92,7 +92,10 @@ async fn repositories_and_specs_by_command() {
     };
     let url = repo.url();
     let added = run(&["repo", "add", &url, "--specs", "specs/**", "--json"]);
-    let repository = added["id"].as_str().unwrap_or_else(|| panic!("{added}")).to_owned();
+    let repository = added["status"]["repository"]["id"]
+        .as_str()
+        .unwrap_or_else(|| panic!("{added}"))
+        .to_owned();
     tenant.settled(&repository).await;
     assert!(run(&["repo", "list", "--json"]).to_string().contains(&repository));
     assert!(run(&["repo", "show", &repository, "--json"]).to_string().contains(&url));

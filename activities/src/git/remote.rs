@@ -148,8 +148,10 @@ impl Git {
         let outside = || refuse("file addresses must lie below a folder of git.file_roots");
         let resolved = |path: &Path| path.canonicalize().map_err(|_| missing());
         // Whether a forbidden path exists is not told.
+        let named_inside = !path.components().any(|part| part == std::path::Component::ParentDir)
+            && self.0.file_roots.iter().chain(&roots).any(|root| path.starts_with(root));
         let folder =
-            path.canonicalize().map_err(|_| if roots.is_empty() { outside() } else { missing() });
+            path.canonicalize().map_err(|_| if named_inside { missing() } else { outside() });
         let folder = match folder {
             Ok(folder) if inside(&folder) => folder,
             Ok(_) => return Err(outside()),

@@ -41,7 +41,8 @@ pub async fn list(
 #[utoipa::path(post, path = "/api/repositories", tag = "repositories", request_body = NewRepository,
     params(("Idempotency-Key" = Option<String>, Header)),
     responses((status = 201, body = Repository), (status = 400, body = Problem),
-              (status = 403, body = Problem), (status = 409, body = Problem)))]
+              (status = 403, body = Problem), (status = 404, body = Problem),
+              (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn add(
     State(state): State<Shared>,
     caller: Caller,
@@ -49,6 +50,7 @@ pub async fn add(
 ) -> Result<(StatusCode, Json<Repository>), Failure> {
     caller.may(Permission::EditRepositories)?;
     let new = checked(new)?;
+    credential_stays_home(&state, &caller, &new).await?;
     crate::inbox_limit::check(&state).await?;
     let made = state.store.add_repository(&caller.tenant, &caller.subject, &new).await?;
     announced(&state, made.connection).await;
@@ -110,6 +112,26 @@ async fn announced(state: &Shared, connection: Option<ConnectionId>) {
     state.wake.ask();
 }
 
+/// Refuses a repository that would have its connection's credential shown to another host than the
+/// one it is for. (Checked again where the credential is used.)
+async fn credential_stays_home(
+    state: &Shared,
+    caller: &Caller,
+    new: &sbh_store::repository::NewRepository,
+) -> Result<(), Failure> {
+    let Some(connection) = new.connection else { return Ok(()) };
+    let held = state.store.connection_credential(&caller.tenant, connection).await?;
+    let Some(credential) = held else { return Ok(()) };
+    if credential.host.as_ref().is_some_and(|host| host.holds_url(&new.url)) {
+        return Ok(());
+    }
+    let host = credential.host.map_or_else(|| "no host".to_owned(), |host| host.to_string());
+    Err(Failure::new(
+        Kind::CredentialHost,
+        format!("the connection's credential is for {host}, and the address is elsewhere"),
+    ))
+}
+
 /// What was given, complete and within bounds. Whether the address may be reached is judged where
 /// it is fetched.
 fn checked(new: NewRepository) -> Result<sbh_store::repository::NewRepository, Failure> {
@@ -120,6 +142,9 @@ fn checked(new: NewRepository) -> Result<sbh_store::repository::NewRepository, F
     let url = new.url.trim().to_owned();
     if !printable(&url, 2_000) || url.starts_with('-') {
         return invalid("url: use a git address of 1 to 2000 printable characters");
+    }
+    if !is_git_address(&url) {
+        return invalid("url: use https://host/path, ssh://user@host/path, user@host:path or a file path");
     }
     if let Some((scheme, rest)) = url.split_once("://") {
         let authority = rest.split('/').next().unwrap_or_default();
@@ -161,6 +186,18 @@ fn checked(new: NewRepository) -> Result<sbh_store::repository::NewRepository, F
         branch,
         globs,
     })
+}
+
+/// Whether an address names one of the transports that are fetched from. `transport::address` is
+/// how git is told to run a program.
+fn is_git_address(url: &str) -> bool {
+    if url.contains(char::is_whitespace) {
+        return false;
+    }
+    match url.split_once("://") {
+        Some((scheme, _)) => ["https", "ssh", "file"].contains(&scheme),
+        None => url.starts_with('/') || (url.contains(':') && !url.contains("::")),
+    }
 }
 
 /// The last part of an address, without `.git`.
@@ -220,6 +257,9 @@ mod tests {
         for wrong in [
             new(""),
             new("--upload-pack=touch /tmp/x"),
+            new("ext::sh -c touch% /tmp/x"),
+            new("http://host/a"),
+            new("somewhere"),
             new("https://user:swordfish@host/a"),
             new("https://swordfish@host/a"),
             new("https://host/a\nb"),
