@@ -51,10 +51,10 @@ impl StackOptions {
 /// happens, when the test process ends.
 #[derive(Debug)]
 pub struct Stack {
-    // Fields are dropped in this order: first the stack is stopped.
+    // Its drop stops the stack and removes the home.
     _watchdog: Watchdog,
     home: PathBuf,
-    repositories: TempDir,
+    repositories: PathBuf,
     variables: BTreeMap<String, String>,
     env: Mutex<Value>,
 }
@@ -71,11 +71,13 @@ impl Stack {
     pub fn start(options: StackOptions) -> Self {
         keep_what_failed();
         let home = temporary_folder("sbh-e2e-").keep();
-        let repositories = temporary_folder("sbh-git-");
+        // Within the home, so that they go with it.
+        let repositories = home.join("remotes");
+        std::fs::create_dir(&repositories).expect("a folder for repositories");
         let mut variables = BTreeMap::from([
             ("SBH_HOME".to_owned(), home.display().to_string()),
             ("SBH_TOOLS".to_owned(), tools().display().to_string()),
-            ("SBH_GIT_FILE_ROOTS".to_owned(), repositories.path().display().to_string()),
+            ("SBH_GIT_FILE_ROOTS".to_owned(), repositories.display().to_string()),
         ]);
         if !options.as_shipped {
             variables
@@ -196,7 +198,7 @@ impl Stack {
 
     /// Makes a git repository that this stack may read by a `file` address.
     pub fn repo(&self, name: &str) -> GitRepo {
-        GitRepo::create(self.repositories.path(), name)
+        GitRepo::create(&self.repositories, name)
     }
 
     /// A caller without a token.
