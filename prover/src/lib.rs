@@ -7,6 +7,7 @@
 
 pub mod document;
 mod heading;
+mod html_block;
 pub mod invariant;
 mod lexer;
 mod markdown;

@@ -3,6 +3,7 @@
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use crate::heading;
+use crate::html_block::HtmlBlock;
 use crate::lexer::count_lines;
 
 /// One code block.
@@ -31,47 +32,98 @@ enum Marked {
     Misspelt(String),
 }
 
+/// The lines of offsets that only grow: counting takes one walk over the text.
+struct Lines<'a> {
+    text: &'a str,
+    offset: usize,
+    line: u32,
+}
+
+impl Lines<'_> {
+    fn at(&mut self, offset: usize) -> u32 {
+        if let Some(between) = self.text.get(self.offset..offset) {
+            self.line += count_lines(between);
+            self.offset = offset;
+        }
+        self.line
+    }
+}
+
 /// Finds the code blocks that hold SMT-LIB, in document order, and those that seem meant to.
 pub(crate) fn code_blocks(text: &str) -> impl Iterator<Item = CodeBlock> {
     let mut events = Parser::new_ext(text, Options::empty()).into_offset_iter();
-    // Offsets only grow, so that counting lines takes one walk over the text.
-    let mut counted = (0, 1);
+    let mut lines = Lines { text, offset: 0, line: 1 };
     std::iter::from_fn(move || {
         loop {
             let (event, range) = events.next()?;
-            let Event::Start(Tag::CodeBlock(kind)) = event else {
-                continue;
-            };
-            let mut content = String::new();
-            for (event, _) in events.by_ref() {
-                match event {
-                    Event::Text(text) => content.push_str(&text),
-                    Event::End(TagEnd::CodeBlock) => break,
-                    _ => {}
+            let found = match event {
+                Event::Start(Tag::CodeBlock(kind)) => {
+                    let mut content = String::new();
+                    for (event, _) in events.by_ref() {
+                        match event {
+                            Event::Text(text) => content.push_str(&text),
+                            Event::End(TagEnd::CodeBlock) => break,
+                            _ => {}
+                        }
+                    }
+                    code_block(&kind, lines.at(range.start), content)
                 }
-            }
-            if let Some(between) = text.get(counted.0..range.start) {
-                counted = (range.start, counted.1 + count_lines(between));
-            }
-            let (marked, line) = match &kind {
-                CodeBlockKind::Fenced(info) => (marked(info), counted.1 + 1),
-                CodeBlockKind::Indented => (Marked::Unmarked, counted.1),
-            };
-            let problem = match marked {
-                Marked::Yes => None,
-                Marked::No => continue,
-                Marked::Unmarked if content.lines().any(heading::names_invariant) => Some(
-                    "the code block names an invariant but is not marked; write ```smt2 before it"
-                        .to_owned(),
-                ),
-                Marked::Unmarked => continue,
-                Marked::Misspelt(info) => {
-                    Some(format!("{info:?} does not mark a block to be proved; write ```smt2"))
+                Event::Start(Tag::HtmlBlock) => {
+                    let mut block = HtmlBlock::default();
+                    for (event, range) in events.by_ref() {
+                        match event {
+                            Event::Html(html) => {
+                                for (line, content) in (lines.at(range.start)..).zip(html.lines()) {
+                                    block.read(line, content, seems_meant);
+                                }
+                            }
+                            Event::End(TagEnd::HtmlBlock) => break,
+                            _ => {}
+                        }
+                    }
+                    block.problem().map(|(line, problem)| CodeBlock {
+                        line,
+                        text: String::new(),
+                        problem: Some(problem),
+                    })
                 }
+                _ => None,
             };
-            return Some(CodeBlock { line, text: content, problem });
+            if found.is_some() {
+                return found;
+            }
         }
     })
+}
+
+/// A code block that begins at `line`, unless it is none of ours.
+fn code_block(kind: &CodeBlockKind<'_>, line: u32, text: String) -> Option<CodeBlock> {
+    let (marked, line) = match kind {
+        CodeBlockKind::Fenced(info) => (marked(info), line + 1),
+        CodeBlockKind::Indented => (Marked::Unmarked, line),
+    };
+    let problem = match marked {
+        Marked::Yes => None,
+        Marked::No => return None,
+        Marked::Unmarked if text.lines().any(heading::names_invariant) => Some(
+            "the code block names an invariant but is not marked; write ```smt2 before it"
+                .to_owned(),
+        ),
+        Marked::Unmarked => return None,
+        Marked::Misspelt(info) => {
+            Some(format!("{info:?} does not mark a block to be proved; write ```smt2"))
+        }
+    };
+    Some(CodeBlock { line, text, problem })
+}
+
+/// Whether a line outside of code blocks looks like the beginning of an invariant.
+fn seems_meant(line: &str) -> bool {
+    let line = line.trim();
+    let info = ["```", "~~~"].iter().find_map(|fence| line.strip_prefix(fence));
+    let info = info.map(|info| info.trim_start_matches(['`', '~']));
+    heading::names_invariant(line)
+        || info.is_some_and(|info| matches!(marked(info), Marked::Yes | Marked::Misspelt(_)))
 }
 
 fn marked(info: &str) -> Marked {
@@ -135,6 +187,36 @@ mod tests {
         {
             assert_eq!(found(text), [], "{text:?}");
         }
+    }
+
+    #[test]
+    fn what_html_swallows_is_told() {
+        let fence = "```smt2\n; invariant: A\n(x)\n```\n";
+        for (text, line) in [
+            (format!("<details>\n{fence}</details>\n"), 2),
+            (format!("a\n\n<details><summary>s</summary>\n{fence}"), 4),
+            (format!("<!-- note -->\n\n<div>\n{fence}</div>\n"), 4),
+            (format!("<div>\n<!-- note -->\n{fence}</div>\n"), 3),
+            ("<div>\n```smt2\n\n; invariant: A\n```\n".to_owned(), 2),
+            ("<pre>\n; invariant: A\n</pre>\n".to_owned(), 2),
+            ("> <p>\n> ~~~~ SMT\n> (x)\n".to_owned(), 2),
+            // A comment that nobody closes takes the rest of the document with it.
+            (format!("# T\n\n<!-- todo\n\n{fence}\n# U\n"), 5),
+        ] {
+            let blocks = found(&text);
+            assert_eq!(blocks, [(line, String::new(), true)], "{text:?}");
+        }
+        for text in [
+            format!("<!--\n{fence}-->\n"),
+            format!("<!--\n\n{fence}\n-->\n"),
+            format!("<div>\n<!-- {fence}-->\n</div>\n"),
+            "<details>\n```sh\nls\n```\n</details>\n".to_owned(),
+            "<!-- <!-- ; invariant: A -->\n".to_owned(),
+        ] {
+            assert_eq!(found(&text), [], "{text:?}");
+        }
+        let apart = format!("<details>\n\n{fence}\n</details>\n");
+        assert_eq!(found(&apart), [(4, "; invariant: A\n(x)\n".to_owned(), false)]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ const FUNCTIONS: &str = "\
     store const map default as-array array-ext union intersection intersect setminus subset \
     complement concat extract repeat zero_extend sign_extend rotate_left rotate_right \
     ext_rotate_left ext_rotate_right bit2bool bit0 bit1 mkbv int2bv bv2int bv2nat nat2bv \
-    int_to_bv ubv_to_int sbv_to_int fp to_fp to_fp_unsigned to_fp_bv NaN +oo -oo +zero -zero \
+    int_to_bv int.to.str ubv_to_int sbv_to_int fp to_fp to_fp_unsigned to_fp_bv NaN +oo -oo +zero -zero \
     RNE RNA RTP RTN RTZ roundNearestTiesToEven roundNearestTiesToAway roundTowardPositive \
     roundTowardNegative roundTowardZero char is update-field at-most at-least pble pbge pbeq \
     partial-order linear-order tree-order piecewise-linear-order transitive-closure ac-op \
@@ -77,9 +77,20 @@ mod tests {
 
     #[test]
     fn what_readers_rely_on_cannot_be_renamed() {
-        for name in
-            ["and", "not", "=", "Int", "bvadd", "str.len", "let", "assert", "@x", ".y", "invoke"]
-        {
+        for name in [
+            "and",
+            "not",
+            "=",
+            "Int",
+            "bvadd",
+            "str.len",
+            "int.to.str",
+            "let",
+            "assert",
+            "@x",
+            ".y",
+            "invoke",
+        ] {
             assert_eq!(refusal(name).is_some(), name != "invoke", "{name}");
         }
         // Ordinary words that only begin like a family's.

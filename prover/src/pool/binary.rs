@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use sbh_domain::Digest;
 use sha2::{Digest as _, Sha256};
@@ -21,9 +22,10 @@ pub(crate) struct Binary {
     path: PathBuf,
     /// `z3` and its version.
     pub(crate) name: String,
-    /// The digest of the file's bytes.
-    pub(crate) digest: Digest,
-    /// Device, inode, size and time of change when it was digested.
+    /// The digest of the file's bytes, once it is asked for: tens of megabytes that only the keys
+    /// of a cache need.
+    digest: OnceLock<Digest>,
+    /// Device, inode, size and time of change when it was checked.
     identity: [i128; 4],
     wrapper: Option<&'static str>,
 }
@@ -35,13 +37,13 @@ impl Binary {
         let not_z3 = |answer: String| PoolError::NotZ3 { path: given.to_owned(), answer };
         let path = find(given).map_err(unreadable)?;
         let identity = identity(&fs::metadata(&path).map_err(unreadable)?);
-        let (digest, is_script) = digest(&path).map_err(unreadable)?;
-        if is_script {
+        if is_script(&path).map_err(unreadable)? {
             return Err(not_z3(
                 "a script, whose digest says nothing about what it runs".to_owned(),
             ));
         }
-        let mut binary = Self { path, name: String::new(), digest, identity, wrapper: None };
+        let (name, digest) = (String::new(), OnceLock::new());
+        let mut binary = Self { path, name, digest, identity, wrapper: None };
         let answer = version(binary.command()).map_err(unreadable)?;
         let number = answer
             .strip_prefix("Z3 version ")
@@ -77,7 +79,18 @@ impl Binary {
         command
     }
 
-    /// Fails when the file is no longer the one that was digested.
+    /// The digest of the file's bytes. Reads the file at the first call.
+    ///
+    /// Of a file that is gone or another by now, which cannot prove anything any more, it is a
+    /// random one: the key of nothing.
+    pub(crate) fn digest(&self) -> Digest {
+        *self.digest.get_or_init(|| match digest(&self.path) {
+            Ok(digest) if self.check_unchanged().is_ok() => digest,
+            _ => Digest(rand::random()),
+        })
+    }
+
+    /// Fails when the file is no longer the one that was checked.
     pub(crate) fn check_unchanged(&self) -> io::Result<()> {
         if identity(&fs::metadata(&self.path)?) == self.identity {
             return Ok(());
@@ -103,21 +116,24 @@ fn identity(metadata: &Metadata) -> [i128; 4] {
     [metadata.dev().into(), metadata.ino().into(), metadata.len().into(), changed]
 }
 
-/// The digest of a file, and whether it is a script.
-fn digest(path: &Path) -> io::Result<(Digest, bool)> {
+fn is_script(path: &Path) -> io::Result<bool> {
+    let mut start = [0; 2];
+    let length = File::open(path)?.read(&mut start)?;
+    Ok(start.get(..length) == Some(b"#!"))
+}
+
+fn digest(path: &Path) -> io::Result<Digest> {
     let mut file = File::open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
-    let mut is_script = None;
     loop {
         let length = file.read(&mut buffer)?;
         let Some(read) = buffer.get(..length).filter(|read| !read.is_empty()) else {
             break;
         };
-        is_script.get_or_insert(read.starts_with(b"#!"));
         hasher.update(read);
     }
-    Ok((Digest(hasher.finalize().into()), is_script.unwrap_or(false)))
+    Ok(Digest(hasher.finalize().into()))
 }
 
 fn version(mut command: Command) -> io::Result<String> {

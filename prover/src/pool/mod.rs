@@ -111,6 +111,9 @@ impl Pool {
 
     /// The key under which a tenant's decisive verdict on the invariant may be cached. It changes
     /// with everything that could change the verdict.
+    ///
+    /// The first call reads the binary, which takes a moment; [`Pool::digest_binary`] takes it
+    /// beforehand.
     pub fn cache_key(&self, tenant: &str, invariant: &Invariant) -> String {
         let Inner { binary, limits, .. } = &*self.0;
         // Limits are among the options; the wall-clock limit is there as the solver's time-out.
@@ -120,11 +123,16 @@ impl Pool {
             invariant.statement().as_bytes(),
             invariant.form().as_str().as_bytes(),
             binary.name.as_bytes(),
-            &binary.digest.0,
+            &binary.digest().0,
             &query::ENCODER.to_be_bytes(),
             options.as_bytes(),
         ])
         .to_string()
+    }
+
+    /// Reads the binary for [`Pool::cache_key`] now. Blocks.
+    pub fn digest_binary(&self) {
+        self.0.binary.digest();
     }
 
     /// What the pool has done.
