@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::Context;
-use sbh_domain::{Debounce, RepositoryId, TenantId};
+use sbh_domain::{Debounce, RepositoryId, TenantId, Traces};
 use sbh_runtime::config::TemporalConfig;
 use sbh_runtime::entity::Entities;
 use sbh_runtime::{Keyring, temporal};
@@ -50,7 +50,7 @@ async fn ours(time: Duration) -> anyhow::Result<f64> {
         let (entities, tenant) = (entities.clone(), tenant.clone());
         async move {
             let repository = RepositoryId(Uuid::from_u128(u128::from(number % ENTITIES)));
-            Ok(entities.notify_repository(&tenant, repository, "bench", 1).await?)
+            Ok(entities.notify_repository(&tenant, repository, "bench", 1, Traces::new()).await?)
         }
     })
     .await?;
@@ -80,6 +80,7 @@ async fn signal(client: &Client, entity: u64) -> anyhow::Result<()> {
         debounce: Debounce::default(),
         idle_s: 600,
         carried: 0,
+        traces: Traces::new(),
     };
     let options = WorkflowStartOptions::new(
         repo_sync::TASK_QUEUE,
@@ -91,7 +92,7 @@ async fn signal(client: &Client, entity: u64) -> anyhow::Result<()> {
             RepoSyncWorkflow::run,
             input,
             RepoSyncWorkflow::changed,
-            RepoChanged { notices: 1 },
+            RepoChanged { notices: 1, traces: Traces::new() },
             options,
         )
         .await?;

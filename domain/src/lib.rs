@@ -12,6 +12,7 @@ pub mod digest;
 pub mod id;
 pub mod invariant;
 pub mod role;
+pub mod trace;
 pub mod verdict;
 
 pub use coverage::VerdictCounts;
@@ -20,4 +21,5 @@ pub use digest::Digest;
 pub use id::{ConnectionId, DocumentId, InboxId, RepositoryId, SyncId, TenantId};
 pub use invariant::Form;
 pub use role::{Permission, Role};
+pub use trace::{TraceParent, Traces};
 pub use verdict::Verdict;

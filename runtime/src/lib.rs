@@ -8,6 +8,7 @@ pub mod keyring;
 pub mod metrics;
 pub mod telemetry;
 pub mod temporal;
+pub mod trace;
 pub mod valkey;
 
 pub use config::Config;

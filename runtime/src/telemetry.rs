@@ -10,6 +10,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::config::{LogFormat, TelemetryConfig};
+use crate::trace;
 
 /// Sets up logging for this process; `service` is in every line.
 ///
@@ -35,7 +36,7 @@ pub fn init(service: &'static str, config: &TelemetryConfig) -> anyhow::Result<(
     Ok(())
 }
 
-/// The usual text line behind the service's name.
+/// The usual text line behind the service's name and, in a trace, its id.
 struct Text {
     service: &'static str,
     inner: Format<Full>,
@@ -53,11 +54,15 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         write!(writer, "{} ", self.service)?;
+        if let Some(trace) = context.lookup_current().as_ref().and_then(trace::of) {
+            write!(writer, "{} ", trace.trace_id())?;
+        }
         self.inner.format_event(context, writer, event)
     }
 }
 
-/// The usual JSON object with the service's name as its first field.
+/// The usual JSON object with the service's name as its first field and, in a trace, `trace_id` and
+/// `span_id` behind it.
 struct JsonLines {
     service: &'static str,
     inner: Format<Json>,
@@ -76,16 +81,20 @@ where
     ) -> fmt::Result {
         let mut object = String::new();
         self.inner.format_event(context, Writer::new(&mut object), event)?;
-        match object.strip_prefix('{') {
-            Some(fields) => write!(writer, r#"{{"service":"{}",{fields}"#, self.service),
-            None => writer.write_str(&object),
+        let Some(fields) = object.strip_prefix('{') else { return writer.write_str(&object) };
+        write!(writer, r#"{{"service":"{}","#, self.service)?;
+        if let Some(trace) = context.lookup_current().as_ref().and_then(trace::of) {
+            let (trace_id, span_id) = (trace.trace_id(), trace.span_id());
+            write!(writer, r#""trace_id":"{trace_id}","span_id":"{span_id}","#)?;
         }
+        writer.write_str(fields)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sbh_domain::TraceParent;
     use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
@@ -111,14 +120,28 @@ mod tests {
             .fmt_fields(JsonFields::new())
             .event_format(JsonLines { service: "sbh-test", inner: Format::default().json() });
         let subscriber = tracing_subscriber::registry().with(layer);
-        tracing::subscriber::with_default(subscriber, || {
+        let cause = TraceParent::begin(10, 11);
+        let passed_on = tracing::subscriber::with_default(subscriber, || {
             tracing::info!(duration_ms = 3, "done \"well\"\nand more");
+            let span = tracing::info_span!("work");
+            let causes = [cause, TraceParent::begin(12, 13)].into_iter().collect();
+            let passed_on = trace::join(&span, &causes);
+            span.in_scope(|| tracing::info_span!("part").in_scope(|| tracing::info!("in it")));
+            passed_on
         });
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(text.lines().count(), 1);
-        let line: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(line["service"], "sbh-test");
-        assert_eq!(line["fields"]["duration_ms"], 3);
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let [outside, links, inside] = lines.as_slice() else { panic!("{text}") };
+        assert!(lines.iter().all(|line| line["service"] == "sbh-test"));
+        assert_eq!(outside["fields"]["duration_ms"], 3);
+        assert_eq!(outside.get("trace_id"), None);
+        assert_eq!(links["fields"]["linked"], TraceParent::begin(12, 13).trace_id());
+        assert_eq!(inside["trace_id"], cause.trace_id());
+        let first = passed_on.first().unwrap();
+        assert_eq!(inside["span_id"], first.span_id());
+        assert_eq!(first.trace_id(), cause.trace_id());
+        assert_ne!(first.span_id(), cause.span_id());
     }
 
     #[test]

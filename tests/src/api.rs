@@ -144,6 +144,9 @@ impl Api {
         if let Some(signature) = &delivery.signature {
             request = request.header("X-Hub-Signature-256", signature);
         }
+        if let Some(traceparent) = &delivery.traceparent {
+            request = request.header("traceparent", traceparent);
+        }
         self.try_send(request).await
     }
 }

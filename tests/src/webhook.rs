@@ -22,6 +22,8 @@ pub struct Delivery {
     pub signature: Option<String>,
     /// `Content-Type`.
     pub content_type: String,
+    /// `traceparent`; `None` leaves the header out.
+    pub traceparent: Option<String>,
 }
 
 impl Delivery {
@@ -34,6 +36,7 @@ impl Delivery {
             event: event.to_owned(),
             id: uuid::Uuid::new_v4().to_string(),
             content_type: "application/json".to_owned(),
+            traceparent: None,
         }
     }
 

@@ -24,6 +24,8 @@ pub struct QueueHealth {
 struct Inner {
     since: Instant,
     running: AtomicBool,
+    /// Whether the server did not answer when it was last asked.
+    away: AtomicBool,
     restarts: AtomicU64,
     /// Milliseconds after `since`.
     ticked: AtomicU64,
@@ -36,6 +38,7 @@ impl Default for QueueHealth {
             inner: Arc::new(Inner {
                 since: Instant::now(),
                 running: AtomicBool::new(false),
+                away: AtomicBool::new(false),
                 restarts: AtomicU64::new(0),
                 ticked: AtomicU64::new(0),
                 seen: AtomicU64::new(0),
@@ -67,8 +70,14 @@ impl QueueHealth {
         self.inner.ticked.store(self.now(), Ordering::Relaxed);
     }
 
+    /// Whether the server answers.
+    pub(crate) fn answers(&self, answers: bool) {
+        self.inner.away.store(!answers, Ordering::Relaxed);
+    }
+
     /// The server sees the polls.
     pub(crate) fn seen(&self) {
+        self.answers(true);
         self.inner.seen.store(self.now(), Ordering::Relaxed);
     }
 
@@ -87,6 +96,9 @@ impl QueueHealth {
         };
         if since(&self.inner.ticked) > BLOCKED_AFTER {
             return Some(Problem::Blocked(since(&self.inner.ticked)));
+        }
+        if self.inner.away.load(Ordering::Relaxed) {
+            return Some(Problem::Away);
         }
         if since(&self.inner.seen) > UNSEEN_AFTER {
             return Some(Problem::Unseen(since(&self.inner.seen)));
@@ -108,6 +120,9 @@ pub enum Problem {
     /// A workflow blocks its thread. Only a restart of the process helps.
     #[error("its workflow thread has been blocked for {} s", .0.as_secs())]
     Blocked(Duration),
+    /// The server does not answer.
+    #[error("Temporal does not answer")]
+    Away,
     /// The server does not see its polls.
     #[error("the server has not seen it for {} s", .0.as_secs())]
     Unseen(Duration),
@@ -199,6 +214,7 @@ mod tests {
         let inner = Inner {
             since: Instant::now().checked_sub(Duration::from_secs(1_000)).unwrap(),
             running: AtomicBool::new(true),
+            away: AtomicBool::new(false),
             restarts: AtomicU64::new(0),
             ticked: AtomicU64::new(0),
             seen: AtomicU64::new(0),
@@ -223,6 +239,10 @@ mod tests {
         let second = Duration::from_secs(1);
         at(&health, second, second);
         assert_eq!(Report::new(readiness(&queues)).status, State::Ok);
+        health.answers(false);
+        assert_eq!(health.problem(), Some(Problem::Away));
+        assert_eq!(liveness(&queues).status, State::Ok);
+        health.answers(true);
         at(&health, second, 100 * second);
         assert!(matches!(health.problem(), Some(Problem::Unseen(_))));
         assert_eq!(liveness(&queues).status, State::Ok);

@@ -59,6 +59,9 @@ impl Backoff {
     }
 }
 
+/// How long a worker whose server forgot it gets to end.
+const ABANDON: Duration = Duration::from_secs(5);
+
 /// Runs the worker of a queue on a thread of its own (its workflows cannot leave one) until `stop`.
 ///
 /// # Errors
@@ -123,7 +126,7 @@ async fn run(
     // What still runs half-way to the deadline is cancelled, so that it can end before it.
     options.graceful_shutdown_period = Some(Duration::from_secs(shared.config.workers.drain_s) / 2);
     let mut worker = Worker::new(&shared.runtime, client.clone(), options)?;
-    let shut_down = worker.shutdown_handle();
+    let (shut_down, end) = (worker.shutdown_handle(), worker.shutdown_handle());
     let stopping = async {
         stop.cancelled().await;
         shut_down();
@@ -132,9 +135,20 @@ async fn run(
     };
     health.started();
     tracing::info!(queue = queue.name(), "polling");
-    tokio::select! {
-        ended = worker.run() => Ok(ended?),
-        () = stopping => Ok(()),
-        never = queue::watch(&client, queue, health) => match never {},
-    }
+    let forgotten = {
+        let mut running = std::pin::pin!(worker.run());
+        let forgotten = tokio::select! {
+            ended = &mut running => return Ok(ended?),
+            () = stopping => return Ok(()),
+            forgotten = queue::watch(&client, queue, health) => forgotten,
+        };
+        health.ended();
+        end();
+        // Its activities have nobody to report to. What they did is found in the database.
+        if tokio::time::timeout(ABANDON, running).await.is_err() {
+            tracing::warn!(queue = queue.name(), "a worker that polls in vain is given up");
+        }
+        forgotten
+    };
+    Err(forgotten.into())
 }

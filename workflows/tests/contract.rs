@@ -13,6 +13,7 @@ use temporalio_common::{ActivityDefinition, SignalDefinition, UpdateDefinition};
 use temporalio_workflow::common::{QueryDefinition, WorkflowDefinition};
 
 const UUID: &str = "01938f3e-1111-7abc-8def-0123456789ab";
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const HASH: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
 /// The JSON is read, and written again as it was.
@@ -103,6 +104,14 @@ fn repo_sync() {
     }));
     round::<repo_sync::SyncInput>(json!({"tenant": "demo", "repository": UUID, "sync": UUID}));
     round::<repo_sync::AnnounceInput>(json!({"tenant": "demo", "repository": UUID}));
+    let traces = json!([TRACE]);
+    round::<repo_sync::RepoChanged>(json!({"notices": 3, "traces": traces}));
+    round::<repo_sync::SyncInput>(
+        json!({"tenant": "demo", "repository": UUID, "sync": UUID, "traces": traces}),
+    );
+    round::<repo_sync::AnnounceInput>(
+        json!({"tenant": "demo", "repository": UUID, "traces": traces}),
+    );
     round::<repo_sync::AnnounceOutcome>(json!({"documents": 4}));
 }
 
@@ -115,7 +124,10 @@ fn spec_drift() {
         serde_json::from_value(json!({"tenant": "demo", "document": UUID, "idle_s": 600})).unwrap();
     assert!(!input.carried && !input.carried_force);
     round::<spec_drift::DocumentChanged>(json!({}));
+    let traces = json!([TRACE]);
+    round::<spec_drift::DocumentChanged>(json!({"traces": traces}));
     round::<spec_drift::ReproveRequest>(json!({"force": true}));
+    round::<spec_drift::ReproveRequest>(json!({"force": true, "traces": traces}));
     round::<spec_drift::ReproveAccepted>(json!({"queued_behind": true}));
     for phase in ["idle", "proving", "recording"] {
         round::<spec_drift::SpecDriftPhase>(json!(phase));
@@ -134,6 +146,9 @@ fn spec_drift() {
     round::<spec_drift::ProveInput>(
         json!({"tenant": "demo", "document": UUID, "resume": resume, "force": false}),
     );
+    round::<spec_drift::ProveInput>(json!({
+        "tenant": "demo", "document": UUID, "resume": null, "force": false, "traces": traces,
+    }));
     for outcome in [
         json!({"kind": "unchanged"}),
         json!({"kind": "removed"}),

@@ -6,7 +6,7 @@ mod start;
 
 use std::time::Duration;
 
-use sbh_domain::{Debounce, DocumentId, RepositoryId, TenantId};
+use sbh_domain::{Debounce, DocumentId, RepositoryId, TenantId, Traces};
 use sbh_workflows::repo_sync::{
     self, RepoChanged, RepoSyncInput, RepoSyncStatus, RepoSyncWorkflow,
 };
@@ -59,6 +59,7 @@ impl Entities {
         repository: RepositoryId,
         repository_name: &str,
         notices: u32,
+        traces: Traces,
     ) -> Result<(), EntityError> {
         let id = repo_sync::workflow_id(tenant, repository);
         let about = about_repository(tenant, repository, repository_name);
@@ -77,12 +78,13 @@ impl Entities {
             debounce: self.debounce,
             idle_s: self.idle_s,
             carried: 0,
+            traces: Traces::new(),
         };
         let started = self.client.signal_with_start_workflow(
             RepoSyncWorkflow::run,
             input,
             RepoSyncWorkflow::changed,
-            RepoChanged { notices },
+            RepoChanged { notices, traces },
             options,
         );
         within(NOTIFY, &id, started)
@@ -101,6 +103,7 @@ impl Entities {
         repository_name: &str,
         document: DocumentId,
         path: &str,
+        traces: Traces,
     ) -> Result<(), EntityError> {
         let id = spec_drift::workflow_id(tenant, document);
         let about = about_document(tenant, document, Some((repository_name, path)));
@@ -117,7 +120,7 @@ impl Entities {
             SpecDriftWorkflow::run,
             self.document_input(tenant, document),
             SpecDriftWorkflow::changed,
-            DocumentChanged {},
+            DocumentChanged { traces },
             options,
         );
         within(NOTIFY, &id, started)
@@ -164,6 +167,7 @@ impl Entities {
         document: DocumentId,
         force: bool,
         update_id: &str,
+        traces: Traces,
     ) -> Result<ReproveAccepted, EntityError> {
         let id = spec_drift::workflow_id(tenant, document);
         let about = about_document(tenant, document, None);
@@ -184,7 +188,7 @@ impl Entities {
             SpecDriftWorkflow::run,
             self.document_input(tenant, document),
             SpecDriftWorkflow::reprove,
-            ReproveRequest { force },
+            ReproveRequest { force, traces },
             options,
         );
         within(UPDATE, &id, updated).await?.map_err(|error| EntityError::update(&id, error))
@@ -197,6 +201,7 @@ impl Entities {
             idle_s: self.idle_s,
             carried: false,
             carried_force: false,
+            traces: Traces::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The contract of `repo_sync`. Frozen: see the crate's documentation.
 
-use sbh_domain::{Debounce, RepositoryId, SyncId, TenantId};
+use sbh_domain::{Debounce, RepositoryId, SyncId, TenantId, Traces};
 use serde::{Deserialize, Serialize};
 use temporalio_macros::activity_definitions;
 
@@ -26,6 +26,9 @@ pub struct RepoSyncInput {
     /// Notices carried over from the run before this one.
     #[serde(default)]
     pub carried: u32,
+    /// Their traces.
+    #[serde(default, skip_serializing_if = "Traces::is_empty")]
+    pub traces: Traces,
 }
 
 /// Signal `changed`: there are notices in the inbox. A hint: the activity reads them there.
@@ -33,6 +36,9 @@ pub struct RepoSyncInput {
 pub struct RepoChanged {
     /// How many.
     pub notices: u32,
+    /// Their traces.
+    #[serde(default, skip_serializing_if = "Traces::is_empty")]
+    pub traces: Traces,
 }
 
 /// What the workflow is doing.
@@ -74,6 +80,9 @@ pub struct SyncInput {
     pub repository: RepositoryId,
     /// The id of this synchronisation, drawn by the workflow so that a retry has the same.
     pub sync: SyncId,
+    /// The traces that asked for it.
+    #[serde(default, skip_serializing_if = "Traces::is_empty")]
+    pub traces: Traces,
 }
 
 /// Output of the activity `repo_sync.sync`.
@@ -96,6 +105,9 @@ pub struct AnnounceInput {
     pub tenant: TenantId,
     /// The repository.
     pub repository: RepositoryId,
+    /// The traces that asked for it.
+    #[serde(default, skip_serializing_if = "Traces::is_empty")]
+    pub traces: Traces,
 }
 
 /// Output of the activity `repo_sync.announce`.

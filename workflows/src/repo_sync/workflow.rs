@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use sbh_domain::SyncId;
+use sbh_domain::{SyncId, Traces};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
     ContinueAsNewOptions, SyncWorkflowContext, TimerOptions, WorkflowContext, WorkflowContextView,
@@ -20,6 +20,8 @@ pub struct RepoSyncWorkflow {
     status: RepoSyncStatus,
     /// When the first and the last of the pending notices came.
     burst: Option<(SystemTime, SystemTime)>,
+    /// The traces of the pending notices.
+    traces: Traces,
     /// Whether an announcement failed for good and is still to be made.
     owes_announcement: bool,
 }
@@ -31,7 +33,8 @@ impl RepoSyncWorkflow {
     pub fn new(_ctx: &WorkflowContextView, input: RepoSyncInput) -> Self {
         let status = RepoSyncStatus { pending: input.carried, ..RepoSyncStatus::default() };
         // What was carried waited already: it has no burst to wait for.
-        Self { input, status, burst: None, owes_announcement: false }
+        let traces = input.traces.clone();
+        Self { input, status, burst: None, traces, owes_announcement: false }
     }
 
     /// Synchronises as often as notices come, and completes when none came for a while.
@@ -44,8 +47,11 @@ impl RepoSyncWorkflow {
                 return Ok(ctx.state(|s| s.status.clone()));
             }
             if entity::is_long(ctx) {
-                let carried = ctx.state(|s| s.status.pending);
-                let input = RepoSyncInput { carried, ..ctx.state(|s| s.input.clone()) };
+                let input = ctx.state(|s| RepoSyncInput {
+                    carried: s.status.pending,
+                    traces: s.traces.clone(),
+                    ..s.input.clone()
+                });
                 ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
             }
             enter(ctx, RepoSyncPhase::Debouncing);
@@ -64,6 +70,7 @@ impl RepoSyncWorkflow {
         self.burst = Some((first, now));
         // A signal is a notice even when it miscounts.
         self.status.pending = self.status.pending.saturating_add(signal.notices.max(1));
+        self.traces.add(signal.traces);
     }
 
     /// What the workflow is doing.
@@ -96,16 +103,17 @@ fn left_to_wait(state: &RepoSyncWorkflow, now: Option<SystemTime>) -> Option<Dur
 async fn synchronise(ctx: &WorkflowContext<RepoSyncWorkflow>) -> Result<(), String> {
     enter(ctx, RepoSyncPhase::Syncing);
     // Notices that come from here on may be too late for this fetch, and ask for another.
-    let (input, notices) = ctx.state_mut(|s| {
+    let (input, notices, traces) = ctx.state_mut(|s| {
         s.burst = None;
-        (s.input.clone(), std::mem::take(&mut s.status.pending))
+        let traces = std::mem::take(&mut s.traces);
+        (s.input.clone(), std::mem::take(&mut s.status.pending), traces)
     });
     let (tenant, repository) = (input.tenant, input.repository);
     let sync = SyncId(Uuid::from_u128(ctx.random::<u128>()));
     let outcome = ctx
         .execute_activity(
             RepoSyncActivities::sync,
-            SyncInput { tenant: tenant.clone(), repository, sync },
+            SyncInput { tenant: tenant.clone(), repository, sync, traces: traces.clone() },
             patience::activity(
                 Duration::from_secs(30 * 60),
                 format!("fetches the tracked branch for {notices} notices"),
@@ -122,7 +130,7 @@ async fn synchronise(ctx: &WorkflowContext<RepoSyncWorkflow>) -> Result<(), Stri
         enter(ctx, RepoSyncPhase::Announcing);
         ctx.execute_activity(
             RepoSyncActivities::announce,
-            AnnounceInput { tenant, repository },
+            AnnounceInput { tenant, repository, traces },
             patience::activity(
                 Duration::from_secs(30 * 60),
                 format!("announces {} changed, {} gone", outcome.changed, outcome.removed),
@@ -185,6 +193,7 @@ mod tests {
             .unwrap(),
             status: RepoSyncStatus::default(),
             burst: burst.map(|(first, last)| (at(first), at(last))),
+            traces: Traces::new(),
             owes_announcement: false,
         }
     }

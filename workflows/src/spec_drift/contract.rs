@@ -1,6 +1,6 @@
 //! The contract of `spec_drift`. Frozen: see the crate's documentation.
 
-use sbh_domain::{Digest, DocumentId, TenantId, VerdictCounts};
+use sbh_domain::{Digest, DocumentId, TenantId, Traces, VerdictCounts};
 use serde::{Deserialize, Serialize};
 use temporalio_macros::activity_definitions;
 
@@ -27,18 +27,28 @@ pub struct SpecDriftInput {
     /// Whether that change asks for everything to be proved anew.
     #[serde(default)]
     pub carried_force: bool,
+    /// The traces of that change.
+    #[serde(default, skip_serializing_if = "Traces::is_empty")]
+    pub traces: Traces,
 }
 
 /// Signal `changed`: the document's observed content is not the recorded one. A hint: the activity
 /// reads the content from the store. Notices were debounced before they came here.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct DocumentChanged {}
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct DocumentChanged {
+    /// The traces that asked for it.
+    #[serde(default, skip_serializing_if = "Traces::is_empty")]
+    pub traces: Traces,
+}
 
 /// Update `reprove`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReproveRequest {
     /// Whether to prove everything anew, whatever is recorded or cached.
     pub force: bool,
+    /// The traces that asked for it.
+    #[serde(default, skip_serializing_if = "Traces::is_empty")]
+    pub traces: Traces,
 }
 
 /// Answer of the update `reprove`.
@@ -91,6 +101,9 @@ pub struct ProveInput {
     pub resume: Option<ProveResume>,
     /// Whether to prove everything anew, whatever is recorded or cached.
     pub force: bool,
+    /// The traces that asked for it.
+    #[serde(default, skip_serializing_if = "Traces::is_empty")]
+    pub traces: Traces,
 }
 
 /// Where the next chunk of a document begins.
@@ -143,6 +156,9 @@ pub struct RecordInput {
     pub workflow_id: String,
     /// The id of the recording run.
     pub run_id: String,
+    /// The traces that asked for it.
+    #[serde(default, skip_serializing_if = "Traces::is_empty")]
+    pub traces: Traces,
 }
 
 /// Output of the local activity `spec_drift.record`.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sbh_domain::{Verdict, VerdictCounts};
+use sbh_domain::{Traces, Verdict, VerdictCounts};
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_workflow::{
     ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult,
@@ -22,6 +22,8 @@ pub struct SpecDriftWorkflow {
     status: SpecDriftStatus,
     /// Whether the pending change asks for everything to be proved anew.
     force: bool,
+    /// The traces of the pending change.
+    traces: Traces,
 }
 
 #[workflow_methods]
@@ -30,7 +32,8 @@ impl SpecDriftWorkflow {
     #[init]
     pub fn new(_ctx: &WorkflowContextView, input: SpecDriftInput) -> Self {
         let status = SpecDriftStatus { pending: input.carried, ..SpecDriftStatus::default() };
-        Self { force: input.carried && input.carried_force, input, status }
+        let traces = input.traces.clone();
+        Self { force: input.carried && input.carried_force, input, status, traces }
     }
 
     /// Proves as often as changes come, and completes when none came for a while.
@@ -46,6 +49,7 @@ impl SpecDriftWorkflow {
                 let input = ctx.state(|s| SpecDriftInput {
                     carried: s.status.pending,
                     carried_force: s.force,
+                    traces: s.traces.clone(),
                     ..s.input.clone()
                 });
                 ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
@@ -58,8 +62,9 @@ impl SpecDriftWorkflow {
 
     /// The document's observed content is not the recorded one.
     #[signal(name = "changed")]
-    pub fn changed(&mut self, _ctx: &mut SyncWorkflowContext<Self>, _signal: DocumentChanged) {
+    pub fn changed(&mut self, _ctx: &mut SyncWorkflowContext<Self>, signal: DocumentChanged) {
         self.status.pending = true;
+        self.traces.add(signal.traces);
     }
 
     /// What the workflow is doing.
@@ -77,6 +82,7 @@ impl SpecDriftWorkflow {
     ) -> ReproveAccepted {
         self.status.pending = true;
         self.force |= request.force;
+        self.traces.add(request.traces);
         ReproveAccepted { queued_behind: self.status.phase != SpecDriftPhase::Idle }
     }
 }
@@ -86,10 +92,10 @@ impl SpecDriftWorkflow {
 async fn prove_and_record(ctx: &WorkflowContext<SpecDriftWorkflow>) -> Result<(), String> {
     enter(ctx, SpecDriftPhase::Proving);
     // Whatever changes from here on may be too late for this proof, and asks for another.
-    let (input, force) = ctx.state_mut(|s| {
+    let (input, force, traces) = ctx.state_mut(|s| {
         s.status.pending = false;
         (s.status.done, s.status.total) = (0, 0);
-        (s.input.clone(), std::mem::take(&mut s.force))
+        (s.input.clone(), std::mem::take(&mut s.force), std::mem::take(&mut s.traces))
     });
     let mut resume = None;
     let (hash, total) = loop {
@@ -102,6 +108,7 @@ async fn prove_and_record(ctx: &WorkflowContext<SpecDriftWorkflow>) -> Result<()
                     document: input.document,
                     resume: resume.take(),
                     force,
+                    traces: traces.clone(),
                 },
                 patience::activity(
                     Duration::from_secs(30 * 60),
@@ -123,6 +130,9 @@ async fn prove_and_record(ctx: &WorkflowContext<SpecDriftWorkflow>) -> Result<()
                 ctx.state_mut(|s| {
                     s.status.pending = true;
                     s.force |= force;
+                    // The proof that follows answers them, before those that came since.
+                    let since = std::mem::replace(&mut s.traces, traces);
+                    s.traces.add(since);
                 });
                 return Ok(());
             }
@@ -140,6 +150,7 @@ async fn prove_and_record(ctx: &WorkflowContext<SpecDriftWorkflow>) -> Result<()
                 total,
                 workflow_id: ctx.workflow_id().to_owned(),
                 run_id: ctx.run_id().to_owned(),
+                traces,
             },
             patience::transaction(format!("records {total} verdicts")),
         )

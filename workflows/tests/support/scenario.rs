@@ -48,6 +48,7 @@ pub fn repo_input(quiet_ms: u64, max_ms: u64, idle_s: u64, number: u128) -> Repo
         debounce: Debounce { quiet_ms, max_ms },
         idle_s,
         carried: 0,
+        traces: sbh_domain::Traces::new(),
     }
 }
 
@@ -58,6 +59,7 @@ pub fn document_input(idle_s: u64, number: u128) -> SpecDriftInput {
         idle_s,
         carried: false,
         carried_force: false,
+        traces: sbh_domain::Traces::new(),
     }
 }
 
@@ -80,7 +82,7 @@ pub async fn notify_repository(client: &Client, input: RepoSyncInput) -> String 
     let options = WorkflowStartOptions::new(repo_sync::TASK_QUEUE, id)
         .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
         .build();
-    let signal = RepoChanged { notices: 1 };
+    let signal = RepoChanged { notices: 1, traces: sbh_domain::Traces::new() };
     let handle = client
         .signal_with_start_workflow(
             RepoSyncWorkflow::run,
@@ -105,7 +107,7 @@ pub async fn notify_document(client: &Client, input: SpecDriftInput) -> String {
             SpecDriftWorkflow::run,
             input,
             SpecDriftWorkflow::changed,
-            DocumentChanged {},
+            DocumentChanged::default(),
             options,
         )
         .await
@@ -228,7 +230,7 @@ async fn reproved_while_proving(server: &Server) -> Life {
                         SpecDriftWorkflow::run,
                         input.clone(),
                         SpecDriftWorkflow::reprove,
-                        ReproveRequest { force },
+                        ReproveRequest { force, traces: sbh_domain::Traces::new() },
                         options,
                     )
                     .await
@@ -262,7 +264,7 @@ async fn a_proof_that_fails(server: &Server) -> Life {
                 }
             }
             let again = WorkflowSignalOptions::default();
-            handle.signal(SpecDriftWorkflow::changed, DocumentChanged {}, again).await.unwrap();
+            handle.signal(SpecDriftWorkflow::changed, DocumentChanged::default(), again).await.unwrap();
             let (status, history) = end_of_document(&client, &input).await;
             assert_eq!((status.proofs, status.last_error), (0, None));
             history
