@@ -5,6 +5,7 @@
 //! bytes), ciphertext with tag.
 
 mod file;
+mod tag;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

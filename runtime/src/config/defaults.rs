@@ -89,7 +89,14 @@ impl Default for GitConfig {
 
 impl Default for ProverConfig {
     fn default() -> Self {
-        Self { z3: "z3".into(), processes: 2, time_ms: 10_000, memory_mb: 512, rlimit: 200_000_000 }
+        Self {
+            z3: "z3".into(),
+            processes: 2,
+            time_ms: 10_000,
+            memory_mb: 512,
+            rlimit: 200_000_000,
+            audit_share: 0.01,
+        }
     }
 }
 

@@ -167,6 +167,7 @@ fn parse_variable(
     }
     let mut candidates = Vec::new();
     candidates.extend(text.trim().parse::<i64>().ok().map(Value::Integer));
+    candidates.extend(text.trim().parse::<f64>().ok().map(Value::Float));
     candidates.push(Value::from(text));
     candidates.push(Value::Array(list));
     let mut reasons = Vec::new();

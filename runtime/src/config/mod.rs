@@ -175,6 +175,8 @@ pub struct ProverConfig {
     pub memory_mb: u64,
     /// Z3's deterministic resource limit for one query.
     pub rlimit: u64,
+    /// Share of the cached verdicts that are proved again and compared when they are found, from 0.0 to 1.0.
+    pub audit_share: f64,
 }
 
 /// Logs.

@@ -51,6 +51,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("prover.time_ms", "8", "8"),
     ("prover.memory_mb", "9", "9"),
     ("prover.rlimit", "10", "10"),
+    ("prover.audit_share", "0.25", "0.25"),
     ("telemetry.filter", "debug", r#""debug""#),
     ("telemetry.format", "json", r#""json""#),
 ];
@@ -136,6 +137,8 @@ fn errors_of_the_file_name_section_and_field() {
         ("[starer]\n", "starer is not usable: no such section"),
         ("starter = 3\n", "starter is not usable: write it as a section"),
         ("[prover]\nprocesses = 0\n", "prover.processes is not usable: it must be 1 or more"),
+        ("[prover]\naudit_share = 1.5\n", "prover.audit_share is not usable: it must be from 0.0"),
+        ("[prover]\naudit_share = nan\n", "prover.audit_share is not usable: it must be from 0.0"),
         ("[prover]\nprocesses = \n", "cannot read the configuration "),
     ] {
         std::fs::write(&path, text).unwrap();
