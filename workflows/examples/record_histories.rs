@@ -7,6 +7,7 @@
 //!
 //! Only add recordings, for new behaviour. An existing one stands for workflows that may still run.
 
+#![allow(clippy::disallowed_methods, reason = "no workflow code: it reads files and waits")]
 #![allow(clippy::print_stdout, clippy::expect_used)]
 
 #[path = "../tests/support/mod.rs"]

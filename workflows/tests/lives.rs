@@ -1,5 +1,6 @@
 //! Whole lives of workflows against a real server.
 
+#![allow(clippy::disallowed_methods, reason = "no workflow code: it reads files and waits")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;

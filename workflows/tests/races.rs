@@ -1,6 +1,7 @@
 //! No notice is ever lost: not between an entity's last look and its completion, not in a burst, not
 //! when a run hands over to the next.
 
+#![allow(clippy::disallowed_methods, reason = "no workflow code: it reads files and waits")]
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;

@@ -26,6 +26,9 @@ pub struct RepoSyncInput {
     /// Notices carried over from the run before this one.
     #[serde(default)]
     pub carried: u32,
+    /// Whether the run before this one still owed an announcement.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub owes_announcement: bool,
     /// Their traces.
     #[serde(default, skip_serializing_if = "Traces::is_empty")]
     pub traces: Traces,

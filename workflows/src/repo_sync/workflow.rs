@@ -34,7 +34,8 @@ impl RepoSyncWorkflow {
         let status = RepoSyncStatus { pending: input.carried, ..RepoSyncStatus::default() };
         // What was carried waited already: it has no burst to wait for.
         let traces = input.traces.clone();
-        Self { input, status, burst: None, traces, owes_announcement: false }
+        let owes_announcement = input.owes_announcement;
+        Self { input, status, burst: None, traces, owes_announcement }
     }
 
     /// Synchronises as often as notices come, and completes when none came for a while.
@@ -49,6 +50,7 @@ impl RepoSyncWorkflow {
             if entity::is_long(ctx) {
                 let input = ctx.state(|s| RepoSyncInput {
                     carried: s.status.pending,
+                    owes_announcement: s.owes_announcement,
                     traces: s.traces.clone(),
                     ..s.input.clone()
                 });

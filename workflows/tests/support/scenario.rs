@@ -48,6 +48,7 @@ pub fn repo_input(quiet_ms: u64, max_ms: u64, idle_s: u64, number: u128) -> Repo
         debounce: Debounce { quiet_ms, max_ms },
         idle_s,
         carried: 0,
+        owes_announcement: false,
         traces: sbh_domain::Traces::new(),
     }
 }
@@ -264,7 +265,10 @@ async fn a_proof_that_fails(server: &Server) -> Life {
                 }
             }
             let again = WorkflowSignalOptions::default();
-            handle.signal(SpecDriftWorkflow::changed, DocumentChanged::default(), again).await.unwrap();
+            handle
+                .signal(SpecDriftWorkflow::changed, DocumentChanged::default(), again)
+                .await
+                .unwrap();
             let (status, history) = end_of_document(&client, &input).await;
             assert_eq!((status.proofs, status.last_error), (0, None));
             history
