@@ -1,13 +1,13 @@
 //! The activity of `head_poll`: pushes that nobody announced.
 #![allow(missing_docs, reason = "the macro adds constants that it does not document")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use prometheus::{IntCounterVec, Opts, Registry};
-use sbh_domain::RepositoryId;
+use sbh_domain::{RepositoryId, TenantId};
 use sbh_store::inbox::{Accepted, NewNotice};
 use sbh_store::repository::Repository;
 use sbh_workflows::head_poll::{HeadPollInput, HeadPollOutcome, definitions};
@@ -95,7 +95,10 @@ impl HeadPoll {
     ) -> Result<HeadPollOutcome, Failure> {
         let mut outcome = HeadPollOutcome::default();
         for tenant in self.parts.store.tenants().await? {
+            // First what is on the disk, so that a repository which comes meanwhile is not missed.
+            let mirrored = self.git.mirrored(&tenant).await;
             let repositories = self.parts.store.repositories(&tenant, false).await?;
+            self.forget_others(&tenant, mirrored, &repositories).await;
             let due: Vec<Repository> =
                 repositories.into_iter().filter(|repository| self.is_due(repository)).collect();
             let mut findings = stream::iter(due)
@@ -127,6 +130,26 @@ impl HeadPoll {
             self.parts.store.wake_dispatchers().await?;
         }
         Ok(outcome)
+    }
+
+    /// Deletes the mirrors of repositories that are not tracked any more. One that is restored is
+    /// fetched anew. What cannot be deleted now is tried again in the next round.
+    async fn forget_others(
+        &self,
+        tenant: &TenantId,
+        mirrored: Vec<RepositoryId>,
+        tracked: &[Repository],
+    ) {
+        let tracked: HashSet<_> = tracked.iter().map(|repository| repository.id).collect();
+        for repository in mirrored.into_iter().filter(|id| !tracked.contains(id)) {
+            match self.git.forget(tenant, repository).await {
+                Ok(true) => tracing::info!(%tenant, %repository, "an unused mirror is deleted"),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(%tenant, %repository, %error, "an unused mirror stays");
+                }
+            }
+        }
     }
 
     fn is_due(&self, repository: &Repository) -> bool {

@@ -54,6 +54,9 @@ impl Activities {
     /// # Errors
     /// A field of the configuration that cannot be used, or a metric that is registered already.
     pub fn new(parts: Parts, registry: &Registry) -> anyhow::Result<Self> {
+        // Otherwise the first look-up in the cache would wait for it.
+        let pool = parts.pool.clone();
+        std::thread::spawn(move || pool.digest_binary());
         Ok(Self {
             git: git::Git::new(&parts.config.git)?,
             repo_sync: repo_sync::metrics::Metrics::register(registry)?,

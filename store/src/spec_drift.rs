@@ -203,6 +203,24 @@ impl Store {
         })
     }
 
+    /// The hash of what the last synchronisation saw; `None` when the document is gone.
+    pub async fn observed_hash(
+        &self,
+        tenant: &TenantId,
+        document: DocumentId,
+    ) -> Result<Option<Digest>, StoreError> {
+        let mut tx = self.scope(tenant).await?;
+        let observed = sqlx::query_scalar!(
+            "SELECT observed FROM documents WHERE tenant_id = $1 AND id = $2",
+            tenant.as_str(),
+            document.0,
+        )
+        .fetch_optional(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        optional_digest(observed.ok_or_else(|| StoreError::not_found("document", document))?)
+    }
+
     /// Forgets the staged verdicts of a document: a new proof begins.
     pub async fn clear_staged(
         &self,

@@ -100,7 +100,7 @@ pub(super) fn remote_fault(target: &str, branch: Option<&str>, error: CallError)
             return RemoteFault::Remote(Failure::new(FailureKind::Mirror, message));
         }
     };
-    let lower = said.to_lowercase();
+    let lower = without(target, &said.to_lowercase());
     if lower.contains("does not support shallow") {
         return RemoteFault::NoDepth;
     }
@@ -127,6 +127,30 @@ pub(super) fn remote_fault(target: &str, branch: Option<&str>, error: CallError)
     RemoteFault::Remote(Failure::new(kind.unwrap_or(FailureKind::Unreachable), message))
 }
 
+/// What was said apart from the address: its words are the author's, not git's.
+fn without(target: &str, said: &str) -> String {
+    let target = target.to_lowercase();
+    let rest = target.split_once("://").map_or("", |(_, rest)| rest);
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let server = authority.rsplit('@').next().unwrap_or_default();
+    let host = server.rsplit_once(':').map_or(server, |(host, _)| host);
+    let mut said = said.to_owned();
+    for part in [
+        target.as_str(),
+        rest,
+        path,
+        path.trim_start_matches("/~").trim_start_matches('/'),
+        server,
+        host,
+    ] {
+        // A host `ssl` must not take the word from git.
+        if part.len() > 1 && part.contains(['/', '.', ':']) {
+            said = said.replace(part, " ");
+        }
+    }
+    said
+}
+
 /// What to say when the tracked branch is not there.
 pub(super) fn missing_branch(target: &str, branch: Option<&str>) -> String {
     match branch {
@@ -134,5 +158,41 @@ pub(super) fn missing_branch(target: &str, branch: Option<&str>) -> String {
             "{target} has no branch {branch}: it was deleted or renamed; track another branch or push it again"
         ),
         None => format!("{target} has no default branch with a commit: push one"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(target: &str, said: &str) -> Option<FailureKind> {
+        let error = CallError::Failed { code: Some(128), stderr: said.to_owned() };
+        match remote_fault(target, Some("main"), error) {
+            RemoteFault::Remote(failure) => Some(failure.kind),
+            RemoteFault::Mirror(_) | RemoteFault::NoDepth => None,
+        }
+    }
+
+    #[test]
+    fn the_words_of_an_address_are_not_gits() {
+        for (target, path) in [
+            ("https://tls.example/ssl/certificate.git", "ssl/certificate.git"),
+            ("ssh://git@tls.example:22/~/ssl/tls.git", "ssl/tls.git"),
+        ] {
+            for said in [
+                format!("error: object file is empty while fetching {target}"),
+                format!("fatal: bad object in {path}/"),
+                format!("from {}: fatal: index-pack failed", target.to_uppercase()),
+                "tls.example: fatal: pack is corrupted".to_owned(),
+            ] {
+                assert_eq!(kind(target, &said), None, "{target} {said}");
+            }
+            let said = format!("fatal: {target}: server certificate verification failed");
+            assert_eq!(kind(target, &said), Some(FailureKind::Unreachable));
+            let said = format!("fatal: Authentication failed for '{target}/'");
+            assert_eq!(kind(target, &said), Some(FailureKind::Authentication));
+        }
+        let said = "gnutls_handshake() failed: a TLS packet with unexpected length";
+        assert_eq!(kind("https://tls/a", said), Some(FailureKind::Unreachable));
     }
 }

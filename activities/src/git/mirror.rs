@@ -1,12 +1,14 @@
 //! The local mirror of one repository: a bare repository with the tracked branch and nothing else.
 
 use std::fs::{File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sbh_domain::{RepositoryId, TenantId};
 
 use super::command::{Call, CallError};
+use super::disk;
 use super::failure::{RemoteFault, remote_fault};
 use super::remote::reference;
 use super::{Git, Remote};
@@ -46,12 +48,11 @@ impl Git {
         repository: RepositoryId,
     ) -> Result<Mirror, Failure> {
         let folder = self.0.mirrors.join(tenant.as_str());
-        let unusable = |error: std::io::Error| {
+        let unusable = |error: io::Error| {
             let message = format!("the mirror of {repository} cannot be used: {error}");
             Failure::new(FailureKind::Mirror, message)
         };
-        std::fs::create_dir_all(&folder).map_err(unusable)?;
-        let lock = File::create(folder.join(format!("{repository}.lock"))).map_err(unusable)?;
+        let lock = lock(&folder, repository).map_err(unusable)?;
         loop {
             match lock.try_lock() {
                 Ok(()) => break,
@@ -82,19 +83,22 @@ impl Mirror {
         match self.fetch_once(remote, branch, &reference).await {
             Err(RemoteFault::Mirror(said)) if existed => {
                 tracing::warn!(mirror = %self.path.display(), said, "the mirror is broken and is made again");
-                self.discard()?;
+                self.discard().await?;
             }
-            other => return other.map_err(|fault| self.failure(remote, fault)),
+            Err(fault) => return Err(self.failure(remote, fault).await),
+            Ok(head) => return Ok(head),
         }
-        let again = self.fetch_once(remote, branch, &reference).await;
-        again.map_err(|fault| self.failure(remote, fault))
+        match self.fetch_once(remote, branch, &reference).await {
+            Err(fault) => Err(self.failure(remote, fault).await),
+            Ok(head) => Ok(head),
+        }
     }
 
-    fn failure(&self, remote: &Remote, fault: RemoteFault) -> Failure {
+    async fn failure(&self, remote: &Remote, fault: RemoteFault) -> Failure {
         match fault {
             RemoteFault::Remote(failure) => {
                 if failure.kind == FailureKind::Quota
-                    && let Err(undeleted) = self.discard()
+                    && let Err(undeleted) = self.discard().await
                 {
                     return undeleted;
                 }
@@ -179,7 +183,7 @@ impl Mirror {
         let quota = self.git.0.quota_bytes;
         loop {
             tokio::time::sleep(Duration::from_millis(500)).await;
-            if let Some(why) = quota_reason(size(&self.path), quota) {
+            if let Some(why) = quota_reason(disk::size(&self.path).await, quota) {
                 return why;
             }
         }
@@ -194,7 +198,7 @@ impl Mirror {
             let call = call.arguments(["gc", "--quiet", "--prune=1.hour.ago"]);
             call.run(LOCAL).await.map_err(|error| RemoteFault::Mirror(error.to_string()))?;
         }
-        match quota_reason(size(&self.path), self.git.0.quota_bytes) {
+        match quota_reason(disk::size(&self.path).await, self.git.0.quota_bytes) {
             None => Ok(()),
             Some(why) => Err(RemoteFault::Remote(Failure::new(FailureKind::Quota, why))),
         }
@@ -229,15 +233,19 @@ impl Mirror {
     ///
     /// # Errors
     /// When its files cannot be deleted.
-    pub fn discard(&self) -> Result<(), Failure> {
-        match std::fs::remove_dir_all(&self.path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Failure::new(
-                FailureKind::Mirror,
-                format!("the broken mirror {} cannot be deleted: {error}", self.path.display()),
-            )),
-            _ => Ok(()),
-        }
+    pub async fn discard(&self) -> Result<(), Failure> {
+        disk::remove(self.path.clone()).await.map_err(|error| {
+            let path = self.path.display();
+            let message = format!("the broken mirror {path} cannot be deleted: {error}");
+            Failure::new(FailureKind::Mirror, message)
+        })
     }
+}
+
+/// The file whose lock goes with a mirror, in the tenant's folder.
+pub(super) fn lock(folder: &Path, repository: RepositoryId) -> io::Result<File> {
+    std::fs::create_dir_all(folder)?;
+    File::create(folder.join(format!("{repository}.lock")))
 }
 
 fn quota_reason(size: u64, quota: u64) -> Option<String> {
@@ -247,17 +255,4 @@ fn quota_reason(size: u64, quota: u64) -> Option<String> {
             quota >> 20
         )
     })
-}
-
-/// Bytes of all files below a folder. Files that vanish meanwhile do not count.
-fn size(folder: &Path) -> u64 {
-    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
-    entries
-        .flatten()
-        .map(|entry| match entry.metadata() {
-            Ok(metadata) if metadata.is_dir() => size(&entry.path()),
-            Ok(metadata) => metadata.len(),
-            Err(_) => 0,
-        })
-        .sum()
 }

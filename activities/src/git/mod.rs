@@ -9,6 +9,7 @@ pub mod address;
 pub mod blobs;
 pub mod command;
 pub mod credential;
+mod disk;
 mod failure;
 pub mod mirror;
 pub mod network;

@@ -89,12 +89,13 @@ impl Git {
         credential: Option<&Credential>,
     ) -> Result<(), Failure> {
         let addresses = self.resolve(host, port).await?;
+        let alias = quoted(Path::new(&known_as(host, port)));
         let known_hosts = quoted(&self.0.mirrors.join("known_hosts"));
         let mut ssh = format!(
             "ssh -F /dev/null -o BatchMode=yes -o ConnectTimeout=15 -o IdentitiesOnly=yes \
              -o IdentityAgent=none -o ClearAllForwardings=yes -o PermitLocalCommand=no \
              -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile={known_hosts} \
-             -o GlobalKnownHostsFile=/dev/null -o HostKeyAlias={host}",
+             -o GlobalKnownHostsFile=/dev/null -o HostKeyAlias={alias}",
         );
         if let Some(address) = addresses.first() {
             ssh.push_str(&format!(" -o HostName={address}"));
@@ -248,6 +249,12 @@ pub(super) fn reference(branch: Option<&str>) -> Result<String, Failure> {
     }
 }
 
+/// The name under which ssh keeps a host's key where nothing overrides it: servers on other ports of
+/// one host are other servers.
+fn known_as(host: &str, port: u16) -> String {
+    if port == 22 { host.to_owned() } else { format!("[{host}]:{port}") }
+}
+
 /// A path as one word for the shell that runs `GIT_SSH_COMMAND`.
 fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', "'\\''"))
@@ -262,4 +269,16 @@ fn private_file(text: &str) -> Result<NamedTempFile, Failure> {
     let mut file = NamedTempFile::new().map_err(unusable)?;
     file.write_all(text.as_bytes()).map_err(unusable)?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::known_as;
+
+    #[test]
+    fn hosts_are_known_by_their_port() {
+        assert_eq!(known_as("git.example", 22), "git.example");
+        assert_eq!(known_as("git.example", 2222), "[git.example]:2222");
+        assert_eq!(known_as("::1", 2222), "[::1]:2222");
+    }
 }

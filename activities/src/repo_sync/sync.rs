@@ -101,9 +101,9 @@ impl RepoSync {
             // What an unfinished synchronisation staged may differ from the baseline.
             let baseline = repository.baseline.as_deref().filter(|_| !unfinished);
             let plan = self.plan(&mirror, tenant, &repository, &filter, baseline, &commit).await;
-            let plan = self.unless_broken(&mirror, plan)?;
+            let plan = self.unless_broken(&mirror, plan).await?;
             let staged = self.stage(pulse, input, &mirror, &plan, &commit).await;
-            self.unless_broken(&mirror, staged)?
+            self.unless_broken(&mirror, staged).await?
         };
         self.parts.store.finish_sync(tenant, *id, *sync, &commit, &notices).await?;
         Ok(SyncOutcome {
@@ -115,10 +115,14 @@ impl RepoSync {
     }
 
     /// A mirror that cannot be read goes, so that the next attempt fetches everything anew.
-    fn unless_broken<T>(&self, mirror: &Mirror, result: Result<T, Failure>) -> Result<T, Failure> {
+    async fn unless_broken<T>(
+        &self,
+        mirror: &Mirror,
+        result: Result<T, Failure>,
+    ) -> Result<T, Failure> {
         if let Err(Failure { kind: FailureKind::Mirror, message }) = &result {
             tracing::warn!(mirror = %mirror.path().display(), message, "the mirror is thrown away");
-            mirror.discard()?;
+            mirror.discard().await?;
         }
         result
     }

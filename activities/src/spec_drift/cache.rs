@@ -1,16 +1,23 @@
 //! Decisive verdicts in Valkey: what was proved once is not proved again, in any document of the
 //! tenant.
+//!
+//! Valkey is not trusted to say what was proved: a value counts only with the keyring's tag over
+//! it and its key.
 
 use std::time::Duration;
 
 use sbh_domain::{TenantId, Verdict};
 use sbh_prover::{Invariant, Outcome};
+use sbh_runtime::Keyring;
 use serde::{Deserialize, Serialize};
 
 use super::SpecDrift;
 
 /// How long a verdict stays unless it is asked for again.
 const TTL: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// What the keyring's tags on cached verdicts are bound to.
+const PURPOSE: &str = "proof cache";
 
 /// What is known about a statement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +63,17 @@ pub(super) fn milliseconds(outcome: &Outcome) -> f64 {
     outcome.duration.as_secs_f64() * 1_000.0
 }
 
+/// A value with its tag in the line before it.
+fn tagged(keyring: &Keyring, key: &str, text: &str) -> String {
+    format!("{}\n{text}", keyring.tag(PURPOSE, &[key.as_bytes(), text.as_bytes()]))
+}
+
+/// The value under a key, if its tag is right.
+fn trusted<'a>(keyring: &Keyring, key: &str, value: &'a str) -> Option<&'a str> {
+    let (tag, text) = value.rsplit_once('\n')?;
+    keyring.is_tag(PURPOSE, &[key.as_bytes(), text.as_bytes()], tag).then_some(text)
+}
+
 impl SpecDrift {
     /// The key of a statement. The tenant is in it, and in what the pool hashes.
     pub(super) fn cache_key(&self, tenant: &TenantId, invariant: &Invariant) -> String {
@@ -68,8 +86,17 @@ impl SpecDrift {
             return Vec::new();
         }
         let values = self.parts.valkey.get_many(keys).await;
-        let known: Vec<_> =
-            values.iter().map(|value| Known::from_text(value.as_deref()?)).collect();
+        let known: Vec<_> = keys
+            .iter()
+            .zip(&values)
+            .map(|(key, value)| {
+                let text = trusted(&self.parts.keyring, key, value.as_deref()?);
+                if text.is_none() {
+                    self.metrics.untrusted.inc();
+                }
+                Known::from_text(text?)
+            })
+            .collect();
         let hits = known.iter().flatten().count() as u64;
         self.metrics.proof_hits().inc_by(hits);
         self.metrics.misses.inc_by(keys.len() as u64 - hits);
@@ -80,7 +107,10 @@ impl SpecDrift {
     pub(super) async fn keep(&self, facts: &[(String, Known)]) {
         let entries: Vec<(String, String)> = facts
             .iter()
-            .filter_map(|(key, known)| Some((key.clone(), serde_json::to_string(known).ok()?)))
+            .filter_map(|(key, known)| {
+                let text = serde_json::to_string(known).ok()?;
+                Some((key.clone(), tagged(&self.parts.keyring, key, &text)))
+            })
             .collect();
         if !entries.is_empty() {
             self.parts.valkey.set_many(&entries, TTL).await;

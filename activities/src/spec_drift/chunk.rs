@@ -9,14 +9,16 @@ use sbh_store::spec_drift::StagedVerdict;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::SpecDrift;
+use super::audit::Audit;
 use super::cache::Known;
 use super::prove::resume_at;
 use super::staging::{self, Recorded};
 use crate::error::Failure;
 use crate::pulse::Pulse;
 
-/// Proofs of one chunk at most.
-const MAX_PROOFS: usize = 256;
+/// Proofs of one chunk at most. Each chunk reads and parses the whole document, which takes as long
+/// as a few hundred small proofs where it is largest: fewer would be spent on that.
+const MAX_PROOFS: usize = 1_024;
 
 /// Time of one chunk; proofs under way are finished.
 const MAX_TIME: Duration = Duration::from_secs(30);
@@ -57,6 +59,8 @@ struct Task<'a> {
     block: &'a Block,
     invariant: &'a Invariant,
     key: String,
+    /// What the cache has, when the proof is to audit it.
+    cached: Option<Known>,
 }
 
 /// What is judged and not staged yet.
@@ -116,7 +120,7 @@ impl SpecDrift {
                 settled.push(malformed);
             } else if let Ok(invariant) = &block.parsed {
                 let key = self.cache_key(chunk.tenant, invariant);
-                open.push(Task { ordinal, block, invariant, key });
+                open.push(Task { ordinal, block, invariant, key, cached: None });
             }
         }
         if chunk.force {
@@ -127,6 +131,9 @@ impl SpecDrift {
         let mut tasks = Vec::new();
         for (task, known) in open.into_iter().zip(known) {
             match known {
+                Some(known) if self.is_to_audit(&task.key) => {
+                    tasks.push(Task { cached: Some(known), ..task });
+                }
                 Some(known) => settled.push(staging::cached(task.ordinal, task.block, known)),
                 None => tasks.push(task),
             }
@@ -158,7 +165,7 @@ impl SpecDrift {
             tokio::select! {
                 biased;
                 next = running.next() => match next {
-                    Some((task, outcome)) => self.take(&mut pending, &task, &outcome),
+                    Some((task, outcome)) => self.take(chunk.tenant, &mut pending, task, &outcome),
                     None => break,
                 },
                 _ = ticks.tick() => {
@@ -186,10 +193,16 @@ impl SpecDrift {
         (task, outcome)
     }
 
-    fn take(&self, pending: &mut Pending, task: &Task<'_>, outcome: &Outcome) {
+    fn take(&self, tenant: &TenantId, pending: &mut Pending, task: Task<'_>, outcome: &Outcome) {
+        if let Some(cached) = task.cached
+            && self.audit(tenant, &task.key, &cached, outcome) == Audit::Undecided
+        {
+            pending.verdicts.push(staging::cached(task.ordinal, task.block, cached));
+            return;
+        }
         pending.verdicts.push(staging::proved(task.ordinal, task.block, outcome));
         if let Some(known) = Known::from_outcome(outcome) {
-            pending.facts.push((task.key.clone(), known));
+            pending.facts.push((task.key, known));
         }
     }
 
@@ -208,7 +221,7 @@ impl SpecDrift {
     }
 
     async fn is_current(&self, chunk: &Chunk<'_>) -> Result<bool, Failure> {
-        let document = self.parts.store.document(chunk.tenant, chunk.document).await?;
-        Ok(document.observed == Some(chunk.hash))
+        let observed = self.parts.store.observed_hash(chunk.tenant, chunk.document).await?;
+        Ok(observed == Some(chunk.hash))
     }
 }

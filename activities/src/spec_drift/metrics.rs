@@ -15,6 +15,11 @@ pub(crate) struct Metrics {
     pub(super) hits: IntCounterVec,
     /// `sbh_cache_miss_total`.
     pub(super) misses: IntCounter,
+    /// `sbh_cache_untrusted_total`: cached values without a valid tag, which count as misses.
+    pub(super) untrusted: IntCounter,
+    /// `sbh_cache_audits_total{result}`: cached verdicts that were proved again: `same`,
+    /// `different`, `undecided`.
+    pub(super) audits: IntCounterVec,
     /// `sbh_documents_recorded_total{result}`: `proved`, `not_proved`, `no_invariants`, `removed`.
     pub(super) recorded: IntCounterVec,
     /// `sbh_inbox_closed_total`: notices that a recording closed.
@@ -45,6 +50,12 @@ impl Metrics {
             kept: counter("sbh_verdicts_kept_total", "Verdicts kept for unchanged statements")?,
             hits: counters("sbh_cache_hits_total", "Cache hit counter", &["region", "scope"])?,
             misses: counter("sbh_cache_miss_total", "Cache miss counter")?,
+            untrusted: counter("sbh_cache_untrusted_total", "Cached values without a valid tag")?,
+            audits: counters(
+                "sbh_cache_audits_total",
+                "Cached verdicts proved again, by what the new proof says",
+                &["result"],
+            )?,
             recorded: counters("sbh_documents_recorded_total", "Documents recorded", &["result"])?,
             closed: counter("sbh_inbox_closed_total", "Notices closed by a recorded result")?,
             superseded: counter(

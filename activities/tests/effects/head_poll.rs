@@ -61,6 +61,32 @@ async fn repositories_are_not_asked_more_often_than_configured() {
 }
 
 #[tokio::test]
+async fn the_mirror_of_a_removed_repository_goes() {
+    let world = World::new().await;
+    let origin = world.origin("a");
+    origin.write("specs/a.md", document("a", [1])).commit();
+    let (kept, removed) = (world.track_origin(&origin).await, world.track_origin(&origin).await);
+    let mirrored = |id: sbh_domain::RepositoryId| {
+        let folder = world.config.git.mirrors.join(world.tenant.as_str());
+        folder.join(id.to_string()).join("HEAD").exists()
+    };
+    for repository in [kept, removed] {
+        world.sync(repository).await;
+        world.settle(repository).await;
+    }
+    world.store.remove_repository(&world.tenant, "ada", removed).await.unwrap();
+    assert!(mirrored(kept) && mirrored(removed));
+    assert_eq!(world.poll().await, (1, 0, 0));
+    assert!(mirrored(kept) && !mirrored(removed));
+
+    world.store.restore_repository(&world.tenant, "ada", removed).await.unwrap();
+    origin.write("specs/b.md", document("b", [1])).commit();
+    world.sync(removed).await;
+    assert!(mirrored(removed), "it is fetched anew");
+    assert_eq!(world.paths(removed).await, ["specs/a.md", "specs/b.md"]);
+}
+
+#[tokio::test]
 async fn a_head_that_comes_back_is_found_again() {
     let world = World::new().await;
     let origin = world.origin("a");

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod announce;
+mod cache_audit;
 mod head_poll;
 mod https;
 mod origin;

@@ -35,9 +35,9 @@ impl ValkeyServer {
         format!("redis://{}", self.address)
     }
 
-    /// Sends a command and returns the first line of the answer.
+    /// Sends a command and returns the answer: a text, or the line of any other kind.
     pub fn command(&self, words: &[&str]) -> String {
-        use std::io::{BufRead, BufReader, Write};
+        use std::io::{BufRead, BufReader, Read, Write};
         let mut stream = TcpStream::connect(self.address).expect("valkey-server answers");
         let mut request = format!("*{}\r\n", words.len());
         for word in words {
@@ -47,14 +47,20 @@ impl ValkeyServer {
         let mut answers = BufReader::new(stream);
         let mut line = String::new();
         answers.read_line(&mut line).expect("an answer comes");
-        line.trim_end().to_owned()
+        let line = line.trim_end();
+        let Some(length) = line.strip_prefix('$').and_then(|length| length.parse().ok()) else {
+            return line.to_owned();
+        };
+        let mut text = vec![0; length];
+        answers.read_exact(&mut text).expect("the text comes");
+        String::from_utf8(text).expect("the text is UTF-8")
     }
 
     /// Replaces the value of every key.
     pub fn spoil(&self, value: &str) {
         let script = "for _, key in ipairs(redis.call('KEYS', '*')) do \
                       redis.call('SET', key, ARGV[1]) end return 'OK'";
-        assert_eq!(self.command(&["EVAL", script, "0", value]), "$2");
+        assert_eq!(self.command(&["EVAL", script, "0", value]), "OK");
     }
 }
 

@@ -77,6 +77,7 @@ impl World {
         config.valkey.url = format!("redis://{}", free_address());
         config.prover.z3 = tools::z3();
         config.prover.processes = 2;
+        config.prover.audit_share = 0.0;
         config.starter.max_attempts = 3;
         configure(&mut config);
         let database = database().await;
@@ -288,6 +289,15 @@ impl World {
                 })
                 .sum()
         })
+    }
+
+    /// The counter of one value of a metric's only label.
+    pub fn metric_of(&self, name: &str, label: &str) -> u64 {
+        let families = self.registry.gather();
+        let family = families.iter().find(|family| family.name() == name);
+        let metrics = family.map_or(&[][..], |family| family.get_metric());
+        let one = metrics.iter().find(|one| one.get_label().iter().any(|l| l.value() == label));
+        one.map_or(0, |one| one.get_counter().get_value() as u64)
     }
 
     /// Runs a round of `head_poll`: checked, moved, failed.
