@@ -14,6 +14,10 @@ pub struct Failure {
     pub message: String,
 }
 
+/// Attempts of one run after which a failure that is not final counts all the same, for those whose
+/// rows wait in the inbox. They come back with the next signal, and are parked when that goes on.
+pub(crate) const PATIENCE: u32 = 5;
+
 /// The kinds of failure. Their names are the failure types that Temporal stores: frozen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
@@ -80,6 +84,12 @@ impl FailureKind {
             | Self::BranchMissing
             | Self::Quota => true,
         }
+    }
+
+    /// Whether only a change of the repository's settings, or of what this installation allows, can
+    /// help.
+    pub const fn needs_a_person(self) -> bool {
+        matches!(self, Self::Address)
     }
 
     /// Whether the repository is at fault rather than a part of this installation: such failures

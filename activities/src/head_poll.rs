@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
 use prometheus::{IntCounterVec, Opts, Registry};
-use sbh_domain::{RepositoryId, TenantId};
+use sbh_domain::{RepositoryId, TenantId, Traces};
+use sbh_runtime::trace;
 use sbh_store::inbox::{Accepted, NewNotice};
 use sbh_store::repository::Repository;
 use sbh_workflows::head_poll::{HeadPollInput, HeadPollOutcome, definitions};
@@ -175,6 +176,9 @@ impl HeadPoll {
         if self.was_notified(repository.id, &step) {
             return Ok(Finding::Unmoved);
         }
+        let span =
+            tracing::info_span!("head_poll.compare_heads", %tenant, repository = %repository.id);
+        let traces = trace::join(&span, &Traces::new());
         let notice = NewNotice {
             tenant: tenant.clone(),
             repository: repository.id,
@@ -182,11 +186,15 @@ impl HeadPoll {
             connection: None,
             dedup_key: format!("poll:{head}"),
             hint: serde_json::json!({ "commit": head, "branch": repository.branch }),
+            trace: traces.first(),
         };
         let accepted = self.parts.store.accept(&notice).await?;
         self.remember(repository.id, |polled| polled.notified = Some((step, Instant::now())));
         Ok(match accepted {
-            Accepted::New(_) => Finding::Moved,
+            Accepted::New(_) => {
+                span.in_scope(|| tracing::info!(commit = head, "a head moved"));
+                Finding::Moved
+            }
             Accepted::Duplicate(_) => Finding::Unmoved,
         })
     }

@@ -20,6 +20,8 @@ pub struct Connection {
     pub live_secrets: u8,
     /// Whether a credential for fetching is stored.
     pub has_credential: bool,
+    /// The one host that the credential is shown to.
+    pub credential_host: Option<String>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When the last verified delivery came.
@@ -48,6 +50,10 @@ pub struct NewConnection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(write_only)]
     pub credential: Option<String>,
+    /// The one host that the credential is shown to: `host`, or `host:port` for a port that the
+    /// address's scheme does not imply. `github.com` when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_host: Option<String>,
 }
 
 /// A new connection, with its secret: shown now and never again.

@@ -22,7 +22,8 @@ pub enum PartState {
 pub struct Readiness {
     /// The worst that any part means for the whole.
     pub status: PartState,
-    /// Part by part: `database`, `temporal`, `valkey`, `dispatcher`.
+    /// Part by part: `database`, `temporal`, `valkey`, and the background tasks
+    /// `dispatcher`, `reconciler`, `wake`.
     pub parts: BTreeMap<String, Part>,
 }
 

@@ -35,6 +35,9 @@ pub struct InboxRow {
     pub id: Uuid,
     /// The repository that it is about.
     pub repository: Uuid,
+    /// The document that is to be proved again, where that is what it asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<Uuid>,
     /// Who sent it: `github`, `poll` or `api`.
     pub source: String,
     /// How it stands.
@@ -60,4 +63,19 @@ pub struct InboxQuery {
     /// Only those in this state.
     #[param(inline)]
     pub state: Option<InboxState>,
+}
+
+/// Which parked notices are tried again.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct InboxRetryQuery {
+    /// Only those of this repository.
+    pub repository: Option<Uuid>,
+}
+
+/// How many parked notices are tried again.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct InboxRetried {
+    /// How many.
+    pub retried: u64,
 }

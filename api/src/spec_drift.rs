@@ -139,7 +139,7 @@ pub struct Reprove {
 /// How a request for a proof was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReproveAnswer {
-    /// Whether the workflow has taken it up (200); `false` (202): it is under way and will be.
+    /// Whether the workflow has taken it up (200); `false` (202): it waits in the inbox and will be.
     pub accepted: bool,
     /// Whether a proof was under way that this one follows.
     pub queued_behind: bool,
@@ -147,7 +147,7 @@ pub struct ReproveAnswer {
     pub workflow_id: String,
     /// Its page in the Temporal Web UI.
     pub workflow_url: String,
-    /// The inbox row, where the request went that way.
+    /// The inbox row, which is closed when the proof is recorded: `/api/inbox/{id}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inbox_id: Option<Uuid>,
 }

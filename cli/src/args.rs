@@ -271,6 +271,9 @@ pub enum ConnectionCommand {
         /// Read a git credential (a token or an SSH key) from standard input.
         #[arg(long)]
         credential_stdin: bool,
+        /// The one host that the credential is shown to, `github.com` unless given.
+        #[arg(long, requires = "credential_stdin")]
+        credential_host: Option<String>,
     },
     /// List them.
     List,

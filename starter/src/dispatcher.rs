@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use sbh_domain::Traces;
+use sbh_runtime::trace;
 use sbh_store::StoreError;
 use sbh_store::inbox::{Claim, InboxListener};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::state::Shared;
 
@@ -86,17 +89,39 @@ async fn round(state: &Shared) -> Result<Round, StoreError> {
     Ok(round)
 }
 
-/// Signals one repository. Returns whether Temporal is away.
+/// Signals one workflow, in the trace of its oldest row. Returns whether Temporal is away.
 async fn signal(state: &Shared, claim: &Claim) -> bool {
+    let document = claim.document.map(|document| document.to_string());
+    let span = tracing::info_span!("dispatch", tenant = %claim.tenant, repository = %claim.repository, document);
+    let traces = trace::join(&span, &claim.traces);
+    send(state, claim, traces).instrument(span).await
+}
+
+async fn send(state: &Shared, claim: &Claim, traces: Traces) -> bool {
     let notices = u32::try_from(claim.rows.len()).unwrap_or(u32::MAX);
-    let sent = state
-        .engine
-        .notify_repository(&claim.tenant, claim.repository, &claim.repository_name, notices)
-        .await;
-    let count =
-        |outcome: &str| state.metrics.signals.with_label_values(&["repository", outcome]).inc();
+    let Claim { tenant, repository, document, repository_name, .. } = claim;
+    let sent = match document {
+        None => {
+            let engine = &state.engine;
+            engine.notify_repository(tenant, *repository, repository_name, notices, traces).await
+        }
+        Some(id) => {
+            // What it asks for stands in the inbox: the proof takes it from there.
+            let path = match state.store.document(tenant, *id).await {
+                Ok(document) => document.path,
+                Err(error) => {
+                    tracing::warn!(%error, "a document cannot be read, and is signalled later");
+                    return false;
+                }
+            };
+            state.engine.notify_document(tenant, repository_name, *id, &path, traces).await
+        }
+    };
+    let entity = if document.is_some() { "document" } else { "repository" };
+    let count = |outcome: &str| state.metrics.signals.with_label_values(&[entity, outcome]).inc();
     let Err(error) = sent else {
         count("sent");
+        tracing::info!(notices, "a workflow is signalled");
         return false;
     };
     let (away, kept) = if error.is_away() {
@@ -106,11 +131,10 @@ async fn signal(state: &Shared, claim: &Claim) -> bool {
         count("refused");
         let attempts = state.config.starter.max_attempts;
         let reason = error.to_string();
-        let failed =
-            state.store.fail_notices(&claim.tenant, claim.repository, &reason, attempts).await;
+        let failed = state.store.fail_claim(claim, &reason, attempts).await;
         (false, failed.map(drop))
     };
-    tracing::warn!(tenant = %claim.tenant, repository = %claim.repository, %error, "a repository could not be signalled");
+    tracing::warn!(%error, "a workflow could not be signalled");
     if let Err(error) = kept {
         // The rows stay marked as signalled and are claimed again after `reconcile_after_s`.
         tracing::warn!(%error, "the notices could not be given back");

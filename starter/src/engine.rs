@@ -4,7 +4,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use sbh_domain::{DocumentId, RepositoryId, TenantId};
+use sbh_domain::{DocumentId, RepositoryId, TenantId, Traces};
 use sbh_runtime::entity::{Entities, EntityError};
 use sbh_runtime::{Config, Keyring, temporal};
 use sbh_workflows::repo_sync::RepoSyncStatus;
@@ -96,10 +96,11 @@ impl Engine {
         repository: RepositoryId,
         name: &str,
         notices: u32,
+        traces: Traces,
     ) -> Result<(), EntityError> {
         let entities =
             self.entities(|| sbh_workflows::repo_sync::workflow_id(tenant, repository)).await?;
-        self.noting(entities.notify_repository(tenant, repository, name, notices).await)
+        self.noting(entities.notify_repository(tenant, repository, name, notices, traces).await)
     }
 
     /// Tells a document's workflow that its observed content is not the recorded one.
@@ -112,10 +113,11 @@ impl Engine {
         repository_name: &str,
         document: DocumentId,
         path: &str,
+        traces: Traces,
     ) -> Result<(), EntityError> {
         let entities =
             self.entities(|| sbh_workflows::spec_drift::workflow_id(tenant, document)).await?;
-        self.noting(entities.notify_document(tenant, repository_name, document, path).await)
+        self.noting(entities.notify_document(tenant, repository_name, document, path, traces).await)
     }
 
     /// What a repository's workflow is doing, if it can be asked.
@@ -146,10 +148,11 @@ impl Engine {
         document: DocumentId,
         force: bool,
         update_id: &str,
+        traces: Traces,
     ) -> Result<ReproveAccepted, EntityError> {
         let entities =
             self.entities(|| sbh_workflows::spec_drift::workflow_id(tenant, document)).await?;
-        self.noting(entities.reprove(tenant, document, force, update_id).await)
+        self.noting(entities.reprove(tenant, document, force, update_id, traces).await)
     }
 
     /// Waits until a call failed in a way that a lost set-up could explain.
@@ -180,6 +183,15 @@ impl Engine {
     /// # Errors
     /// Says why not.
     pub async fn ping(&self) -> Result<(), String> {
+        self.namespace_id().await.map(drop)
+    }
+
+    /// The id that Temporal gave the namespace. Another one than before is another database, whoever
+    /// set it up, that knows no workflow.
+    ///
+    /// # Errors
+    /// Says why Temporal does not tell it.
+    pub async fn namespace_id(&self) -> Result<String, String> {
         let ping = async {
             let entities = self.connected().await?;
             let mut service = entities.client().connection().workflow_service();
@@ -188,7 +200,9 @@ impl Engine {
                 Request::new(DescribeNamespaceRequest { namespace, ..Default::default() });
             request.set_timeout(PING);
             let answer = service.describe_namespace(request).await;
-            answer.map(drop).map_err(|status| format!("{:?}: {}", status.code(), status.message()))
+            let answer =
+                answer.map_err(|status| format!("{:?}: {}", status.code(), status.message()))?;
+            Ok(answer.into_inner().namespace_info.map(|info| info.id).unwrap_or_default())
         };
         let limit = tokio::time::timeout(PING, ping);
         limit.await.unwrap_or_else(|_| Err(format!("no answer within {} s", PING.as_secs())))

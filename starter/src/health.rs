@@ -20,7 +20,8 @@ pub async fn healthz() -> &'static str {
 /// Whether the server can work, part by part, each asked now.
 ///
 /// Without the database nothing can be acknowledged (`down`, 503). Without Temporal everything is
-/// still acknowledged and done later; without Valkey proofs are found in no cache (`degraded`, 200).
+/// still acknowledged and done later; without Valkey proofs are found in no cache; a background task
+/// that failed is started again (`degraded`, 200).
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()),
     responses((status = 200, description = "It can work", body = Readiness),
               (status = 503, description = "The database is away", body = Readiness)))]
@@ -43,11 +44,13 @@ pub async fn readyz(State(state): State<Shared>) -> Response {
         Ok(()) => Part { status: PartState::Ok, reason: None },
         Err(reason) => Part { status: otherwise, reason: Some(reason) },
     };
-    let parts = BTreeMap::from([
+    let mut parts = BTreeMap::from([
         ("database".to_owned(), part(database, PartState::Down)),
         ("temporal".to_owned(), part(temporal, PartState::Degraded)),
         ("valkey".to_owned(), part(valkey.map_err(|error| error.to_string()), PartState::Degraded)),
     ]);
+    let tasks = state.background.states().into_iter();
+    parts.extend(tasks.map(|(name, how)| (name.to_owned(), part(how, PartState::Degraded))));
     let is = |state| parts.values().any(|part| part.status == state);
     let (code, status) = if is(PartState::Down) {
         (StatusCode::SERVICE_UNAVAILABLE, PartState::Down)

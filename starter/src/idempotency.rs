@@ -6,7 +6,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sbh_domain::Digest;
-use sbh_store::idempotency::{Answer, Idempotency};
+use sbh_store::idempotency::{Answer, Idempotency, MAX_BODY as KEPT};
 
 use crate::auth::Caller;
 use crate::extract::MAX_BODY;
@@ -17,6 +17,10 @@ use crate::state::Shared;
 pub const HEADER: &str = sbh_api::routes::IDEMPOTENCY_KEY;
 /// The longest key.
 const MAX_KEY: usize = 255;
+
+/// The status that is kept in place of an answer that is too large. Only successes are kept, so that
+/// it means nothing else.
+const TOO_LARGE: u16 = 410;
 
 /// Put into a response's extensions by handlers that show a secret once: the answer is not kept,
 /// only the id of what was made.
@@ -64,6 +68,12 @@ pub async fn once(
         &body,
     ]);
     match state.store.begin_idempotent(&caller.tenant, &key, fingerprint).await? {
+        Idempotency::Replay { status: TOO_LARGE, .. } => {
+            return Err(Failure::new(
+                Kind::AnswerNotKept,
+                format!("the answer had more than {KEPT} bytes; the request was done, once"),
+            ));
+        }
         Idempotency::Replay { status, body } => return Ok(replay(status, &body)),
         Idempotency::Withheld { id } => {
             return Err(Failure::new(
@@ -102,11 +112,20 @@ pub async fn once(
 /// Keeps a success; frees the key of anything else, which may be repeated.
 async fn keep(state: &Shared, caller: &Caller, key: &str, response: Response) -> Response {
     let (parts, body) = response.into_parts();
-    // Answers to mutating calls are small and complete.
-    let body = to_bytes(body, MAX_BODY).await.unwrap_or_else(|_| Bytes::new());
+    // Answers are made here and are complete: only a handler's own fault stops one.
+    let body = match to_bytes(body, usize::MAX).await {
+        Ok(body) => body,
+        Err(error) => {
+            tracing::error!(%error, "an answer broke off");
+            Bytes::new()
+        }
+    };
     let json = serde_json::from_slice(&body).unwrap_or(serde_json::Value::Null);
     let answer = match parts.extensions.get::<ShowsSecret>() {
         Some(ShowsSecret(id)) => Some(Answer::Secret { id }),
+        None if parts.status.is_success() && body.len() > KEPT => {
+            Some(Answer::Body { status: TOO_LARGE, body: &serde_json::Value::Null })
+        }
         None if parts.status.is_success() => {
             Some(Answer::Body { status: parts.status.as_u16(), body: &json })
         }

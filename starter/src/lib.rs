@@ -3,6 +3,7 @@
 //! by `store`, what lasts is done by workflows.
 
 pub mod auth;
+pub mod background;
 pub mod codec;
 pub mod depth;
 pub mod dispatcher;
@@ -12,6 +13,7 @@ pub mod extract;
 pub mod health;
 pub mod idempotency;
 pub mod inbox_limit;
+pub mod listen;
 pub mod metrics;
 pub mod middleware;
 pub mod openapi;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use sbh_domain::TenantId;
-use sbh_runtime::{Config, telemetry};
+use sbh_runtime::{Config, Keyring, telemetry};
 use sbh_starter::{openapi, serve};
 use sbh_store::migrate::{RolePasswords, migrate};
 
@@ -37,6 +37,12 @@ enum Command {
     /// Tenants.
     #[command(subcommand)]
     Tenant(TenantCommand),
+    /// The keys that seal secrets at rest and payloads in Temporal.
+    #[command(subcommand)]
+    Keyring(KeyringCommand),
+    /// What a Temporal server must know.
+    #[command(subcommand)]
+    Temporal(TemporalCommand),
     /// Prints the OpenAPI document.
     Openapi,
 }
@@ -48,6 +54,20 @@ enum TenantCommand {
         /// 1 to 63 of a-z, 0-9 and '-'.
         tenant: TenantId,
     },
+}
+
+#[derive(Subcommand)]
+enum TemporalCommand {
+    /// Makes the namespace, the search attributes and the schedules that the folder temporal/ names,
+    /// or corrects them. The server does so by itself each minute: this is for doing it by hand.
+    Apply,
+}
+
+#[derive(Subcommand)]
+enum KeyringCommand {
+    /// Adds a new key to the key file and prints its id. Programs that run open what it sealed at
+    /// once, and seal with it after they were restarted.
+    Rotate,
 }
 
 fn main() -> ExitCode {
@@ -77,6 +97,20 @@ async fn run(command: Command) -> anyhow::Result<()> {
             let store = serve::connect(&Config::load()?).await?;
             let new = store.ensure_tenant(&tenant).await?;
             say(&format!("{tenant}: {}\n", if new { "made" } else { "is there" }))
+        }
+        Command::Keyring(KeyringCommand::Rotate) => {
+            let keyring = Keyring::load_or_create(&Config::load()?.keyring.file)?;
+            say(&format!("{}\n", keyring.rotate()?))
+        }
+        Command::Temporal(TemporalCommand::Apply) => {
+            sbh_runtime::temporal::install_crypto_provider();
+            let config = Config::load()?;
+            let keyring = Keyring::load_or_create(&config.keyring.file)?;
+            let client = sbh_runtime::temporal::connect(&config.temporal, &keyring).await?;
+            let applied = sbh_runtime::temporal::apply(&client, &config).await?;
+            let changed = applied != sbh_runtime::temporal::Applied::default();
+            let word = if changed { "applied" } else { "nothing to change" };
+            say(&format!("{}: {word}\n", config.temporal.namespace))
         }
         Command::Openapi => say(&openapi::text()?),
     }

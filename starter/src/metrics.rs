@@ -19,6 +19,8 @@ pub struct Metrics {
     pub signals: IntCounterVec,
     /// Housekeeping by task: rows worked on.
     pub reconciled: IntCounterVec,
+    /// Restarts of background tasks by task.
+    pub restarts: IntCounterVec,
     open: IntGauge,
     parked: IntGauge,
     oldest: IntGauge,
@@ -65,6 +67,11 @@ impl Metrics {
             reconciled: counter(
                 "sbh_reconciled_total",
                 "Rows that housekeeping worked on.",
+                &["task"],
+            )?,
+            restarts: counter(
+                "sbh_background_restarts_total",
+                "Background tasks that failed and were started again.",
                 &["task"],
             )?,
             open: gauge("sbh_inbox_open", "Acknowledged notices without a recorded result.")?,

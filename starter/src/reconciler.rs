@@ -1,9 +1,12 @@
-//! Finds what lies open and sets it going again; folds, seals and expires what others appended.
+//! Finds what lies open and sets it going again; folds and seals what others appended, and prunes
+//! what nobody needs any more.
 //! Any number of replicas may run.
 
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
+use sbh_domain::Traces;
+use sbh_runtime::trace;
 use sbh_store::StoreError;
 use sbh_store::inbox::OpenDocument;
 use tokio_util::sync::CancellationToken;
@@ -18,8 +21,8 @@ const AT_ONCE: usize = 16;
 const APPENDED: Duration = Duration::from_secs(1);
 /// Between two looks at what lies open.
 const OPEN: Duration = Duration::from_secs(3);
-/// Between two looks at expired keys.
-const EXPIRED: Duration = Duration::from_secs(600);
+/// Between two looks at what nobody needs any more.
+const PRUNED: Duration = Duration::from_secs(3_600);
 /// Between two applications of Temporal's set-up while all is well.
 const SET_UP: Duration = Duration::from_secs(60);
 /// The same while Temporal is away or was just set up.
@@ -57,6 +60,9 @@ pub async fn run(state: &Shared, stop: &CancellationToken) {
 /// its database.
 async fn set_up(state: &Shared, stop: &CancellationToken) {
     let mut well = false;
+    // Whether everything that is open is still to be told to a Temporal that may know nothing of it.
+    let mut untold = false;
+    let mut known = None;
     loop {
         let applied = stop.run_until_cancelled(state.engine.apply()).await;
         let again_after = match applied {
@@ -66,7 +72,15 @@ async fn set_up(state: &Shared, stop: &CancellationToken) {
                     tracing::info!(changed, "Temporal is set up");
                 }
                 well = true;
-                if changed { SET_UP_SOON } else { SET_UP }
+                // A worker may have set a new Temporal up before: its namespace is another all the same.
+                let namespace = state.engine.namespace_id().await.ok();
+                let other = namespace.is_some() && known.is_some() && namespace != known;
+                known = namespace.or(known);
+                untold |= changed || other;
+                if untold {
+                    untold = !tell_all_anew(state).await;
+                }
+                if changed || untold { SET_UP_SOON } else { SET_UP }
             }
             Some(Err(error)) => {
                 if well {
@@ -89,8 +103,24 @@ async fn set_up(state: &Shared, stop: &CancellationToken) {
     }
 }
 
+/// Makes everything that is open due at once. Says whether that is done.
+async fn tell_all_anew(state: &Shared) -> bool {
+    match state.store.tell_all_anew().await {
+        Ok(documents) => {
+            tracing::info!(documents, "everything open is told to Temporal anew");
+            state.wake.ask();
+            true
+        }
+        Err(error) => {
+            tracing::warn!(%error, "what is open cannot be told to Temporal anew now");
+            false
+        }
+    }
+}
+
 async fn housekeeping(state: &Shared, stop: &CancellationToken) {
-    let (mut open, mut expired) = (Every::new(OPEN), Every::new(EXPIRED));
+    let (mut open, mut pruned) = (Every::new(OPEN), Every::new(PRUNED));
+    let retention = Duration::from_secs(state.config.starter.retention_days.saturating_mul(86_400));
     loop {
         let store = &state.store;
         did(state, "coverage", store.fold_coverage().await);
@@ -100,8 +130,8 @@ async fn housekeeping(state: &Shared, stop: &CancellationToken) {
             did(state, "documents", documents(state).await);
             did(state, "notices", store.close_finished_notices().await);
         }
-        if expired.is_due() {
-            did(state, "idempotency", store.expire_idempotent().await);
+        if pruned.is_due() {
+            did(state, "pruned", store.prune(retention).await);
         }
         if stop.run_until_cancelled(tokio::time::sleep(APPENDED)).await.is_none() {
             return;
@@ -118,10 +148,10 @@ fn did(state: &Shared, task: &str, result: Result<u64, StoreError>) {
 
 /// Signals documents whose observed content is not the recorded one and that nobody took up.
 async fn documents(state: &Shared) -> Result<u64, StoreError> {
-    let older_than = Duration::from_secs(state.config.starter.reconcile_after_s);
+    let first = Duration::from_secs(state.config.starter.reconcile_after_s);
     let mut signalled = 0;
     loop {
-        let documents = state.store.claim_open_documents(older_than, BATCH).await?;
+        let documents = state.store.claim_open_documents(first, BATCH).await?;
         let last = documents.len() < usize::try_from(BATCH).unwrap_or(usize::MAX);
         let sent: Vec<bool> = stream::iter(documents)
             .map(|document| async move { signal(state, &document).await })
@@ -137,9 +167,12 @@ async fn documents(state: &Shared) -> Result<u64, StoreError> {
 }
 
 async fn signal(state: &Shared, open: &OpenDocument) -> bool {
+    // Nobody asked for this one now: it is a trace of its own.
+    let span = tracing::info_span!("reconcile", tenant = %open.tenant, document = %open.document);
+    let traces = trace::join(&span, &Traces::new());
     let sent = state
         .engine
-        .notify_document(&open.tenant, &open.repository_name, open.document, &open.path)
+        .notify_document(&open.tenant, &open.repository_name, open.document, &open.path, traces)
         .await;
     let outcome = match &sent {
         Ok(()) => "sent",
@@ -148,7 +181,7 @@ async fn signal(state: &Shared, open: &OpenDocument) -> bool {
     };
     state.metrics.signals.with_label_values(&["document", outcome]).inc();
     if let Err(error) = &sent {
-        tracing::warn!(tenant = %open.tenant, document = %open.document, %error, "a document could not be signalled");
+        span.in_scope(|| tracing::warn!(%error, "a document could not be signalled"));
     }
     sent.is_ok()
 }

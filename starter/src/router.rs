@@ -26,7 +26,7 @@ pub fn router(state: &Shared) -> Router {
     let codec = Router::new()
         .route("/codec/{token}/decode", post(codec::decode_for_ui))
         .route("/codec/{token}/encode", post(codec::encode_for_ui))
-        .merge(authenticated(Router::new().route("/codec/decode", post(codec::decode_for_owner))))
+        .route("/codec/decode", post(codec::decode_for_operator))
         // Before the layer, so that a browser's preflight (OPTIONS) passes through it.
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(codec::cors(&state.config.temporal.ui_url));
@@ -36,14 +36,18 @@ pub fn router(state: &Shared) -> Router {
         .route("/docs/viewer.js", get(docs::script))
         .route("/docs/viewer.css", get(docs::style))
         .route("/problems/{slug}", get(problem::page));
+    let bounded = |routes: Router<Shared>| {
+        routes.layer(from_fn_with_state(limits::Limits::default(), limits::bounded))
+    };
     let limited =
-        api.merge(codec).merge(pages).layer(RequestBodyLimitLayer::new(extract::MAX_BODY));
-    let worked = limited
-        // The body's limits of a webhook are its own.
-        .route("/webhooks/github/{connection}", post(webhooks::github::receive))
-        .layer(from_fn_with_state(limits::Places::default(), limits::bounded));
+        bounded(api.merge(codec).merge(pages).layer(RequestBodyLimitLayer::new(extract::MAX_BODY)));
+    // The places of webhooks and the limits of their bodies are their own.
+    let webhooks = bounded(
+        Router::new().route("/webhooks/github/{connection}", post(webhooks::github::receive)),
+    );
     // Health is told also by a server that has too much to do.
-    worked
+    limited
+        .merge(webhooks)
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::serve))
@@ -59,4 +63,34 @@ pub fn router(state: &Shared) -> Router {
 fn panicked(_: Box<dyn std::any::Any + Send + 'static>) -> Response {
     tracing::error!("a handler panicked");
     Failure::new(Kind::Internal, "the request could not be answered").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_says_nothing_of_it() {
+        let broken: Router = Router::new()
+            .route(
+                "/",
+                get(async || {
+                    if true {
+                        panic!("swordfish")
+                    }
+                }),
+            )
+            .layer(CatchPanicLayer::custom(panicked));
+        let request = Request::get("/").body(Body::empty()).unwrap();
+        let response = broken.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()["content-type"], problem::MEDIA_TYPE);
+        let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(body.contains("/problems/internal") && !body.contains("swordfish"), "{body}");
+    }
 }

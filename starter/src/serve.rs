@@ -1,7 +1,5 @@
 //! The running server: HTTP, dispatcher and reconciler, until it is told to stop.
 
-use std::future::IntoFuture;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,9 +9,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::listen::Limits;
 use crate::router::router;
 use crate::state::{Shared, State};
-use crate::{dispatcher, reconciler};
+use crate::{dispatcher, listen, reconciler};
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -30,7 +29,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let Some(store) = stop.run_until_cancelled(connect(&config)).await.transpose()? else {
         return Ok(());
     };
-    serve(State::new(config, store)?, listener, stop).await
+    serve(State::new(config, store)?, listener, Limits::of_process(), stop).await
 }
 
 /// Serves on a listener until `stop`, then finishes open requests within `starter.drain_s`.
@@ -40,6 +39,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
 pub async fn serve(
     state: Shared,
     listener: TcpListener,
+    limits: Limits,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
@@ -50,26 +50,27 @@ pub async fn serve(
     let work = {
         let (state, stop) = (state.clone(), background.clone());
         tokio::spawn(async move {
+            let shared = || (state.clone(), stop.clone());
+            let dispatch = || {
+                let (state, stop) = shared();
+                async move { dispatcher::run(&state, &stop).await }
+            };
+            let reconcile = || {
+                let (state, stop) = shared();
+                async move { reconciler::run(&state, &stop).await }
+            };
+            let wake = || {
+                let (state, stop) = shared();
+                async move { state.wake.run(&state.store, &stop).await }
+            };
             tokio::join!(
-                dispatcher::run(&state, &stop),
-                reconciler::run(&state, &stop),
-                state.wake.run(&state.store, &stop),
+                state.background.keep("dispatcher", &stop, dispatch),
+                state.background.keep("reconciler", &stop, reconcile),
+                state.background.keep("wake", &stop, wake),
             );
         })
     };
-    let stopping = stop.clone();
-    let app = router(&state).into_make_service_with_connect_info::<SocketAddr>();
-    let http = axum::serve(listener, app)
-        .with_graceful_shutdown(async move { stopping.cancelled().await })
-        .into_future();
-    let limit = async {
-        stop.cancelled().await;
-        tokio::time::sleep(drain).await;
-    };
-    tokio::select! {
-        served = http => served?,
-        () = limit => tracing::warn!(seconds = drain.as_secs(), "open requests were given up"),
-    }
+    listen::run(listener, router(&state), limits, &stop, drain).await;
     background.cancel();
     if tokio::time::timeout(drain, work).await.is_err() {
         tracing::warn!("background work was given up: what it held is taken up again elsewhere");

@@ -10,6 +10,7 @@ use sbh_runtime::{Config, Keyring};
 use sbh_store::{Store, StoreError};
 
 use crate::auth::Authority;
+use crate::background::Background;
 use crate::codec::CodecToken;
 use crate::depth::Depth;
 use crate::engine::Engine;
@@ -42,6 +43,8 @@ pub struct State {
     pub wake: Wake,
     /// Webhooks.
     pub webhooks: WebhookState,
+    /// The tasks in the background.
+    pub background: Background,
     /// Metrics.
     pub metrics: Metrics,
     tenants: Cache<TenantId, ()>,
@@ -68,6 +71,7 @@ impl State {
                 .max_capacity(10_000)
                 .time_to_live(Duration::from_secs(60))
                 .build(),
+            background: Background::new(metrics.restarts.clone()),
             config,
             store,
             keyring,

@@ -4,7 +4,7 @@
 //! sees them in clear.
 
 use chrono::{DateTime, Utc};
-use sbh_domain::{ConnectionId, RepositoryId, TenantId};
+use sbh_domain::{ConnectionId, GitHost, RepositoryId, TenantId};
 use serde_json::json;
 
 use crate::audit;
@@ -26,6 +26,8 @@ pub struct Connection {
     pub live_secrets: u8,
     /// Whether a credential for fetching is stored.
     pub has_credential: bool,
+    /// The host that the credential is for.
+    pub credential_host: Option<GitHost>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When the last verified delivery came.
@@ -36,6 +38,24 @@ pub struct Connection {
     pub deliveries: i64,
     /// Deliveries refused so far for a bad signature.
     pub refused: i64,
+}
+
+/// A credential for fetching, to be stored.
+#[derive(Clone, Copy, Debug)]
+pub struct SealedCredential<'a> {
+    /// The credential, sealed.
+    pub sealed: &'a [u8],
+    /// The one host that it may be shown to.
+    pub host: &'a GitHost,
+}
+
+/// A stored credential for fetching.
+#[derive(Clone, Debug)]
+pub struct StoredCredential {
+    /// The credential, sealed.
+    pub sealed: Vec<u8>,
+    /// The one host that it may be shown to; `None`: to none.
+    pub host: Option<GitHost>,
 }
 
 /// What a webhook needs of its connection before its tenant is known.
@@ -65,19 +85,20 @@ impl Store {
         source: &str,
         name: &str,
         sealed_secret: &[u8],
-        sealed_credential: Option<&[u8]>,
+        credential: Option<SealedCredential<'_>>,
     ) -> Result<ConnectionId, StoreError> {
         let id = ConnectionId(uuid::Uuid::now_v7());
         let name = shortened(name, 200);
         let mut tx = self.scope(tenant).await?;
         sqlx::query!(
-            "INSERT INTO connections (id, tenant_id, source, name, sealed_credential)
-             VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO connections (id, tenant_id, source, name, sealed_credential, credential_host)
+             VALUES ($1, $2, $3, $4, $5, $6)",
             id.0,
             tenant.as_str(),
             source,
             name,
-            sealed_credential,
+            credential.map(|credential| credential.sealed),
+            credential.map(|credential| credential.host.to_string()),
         )
         .execute(&mut *tx)
         .await
@@ -100,8 +121,11 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
-        let detail =
-            json!({ "name": name, "source": source, "credential": sealed_credential.is_some() });
+        let detail = json!({
+            "name": name,
+            "source": source,
+            "credential_host": credential.map(|credential| credential.host.to_string()),
+        });
         audit::append(&mut tx, tenant, actor, "connection.create", id, &detail).await?;
         tx.commit().await?;
         Ok(id)
@@ -111,8 +135,8 @@ impl Store {
     pub async fn connections(&self, tenant: &TenantId) -> Result<Vec<Connection>, StoreError> {
         let mut tx = self.scope(tenant).await?;
         let rows = sqlx::query!(
-            r#"SELECT id, source, name, sealed_credential IS NOT NULL AS "has_credential!", created_at,
-                      last_delivery_at, last_error, deliveries, refused,
+            r#"SELECT id, source, name, sealed_credential IS NOT NULL AS "has_credential!",
+                      credential_host, created_at, last_delivery_at, last_error, deliveries, refused,
                       (SELECT count(*) FROM connection_secrets secret
                        WHERE secret.tenant_id = $1 AND secret.connection_id = connection.id) AS "live!"
                FROM connections connection WHERE tenant_id = $1 ORDER BY name"#,
@@ -130,6 +154,7 @@ impl Store {
                 name: row.name,
                 live_secrets: u8::try_from(row.live).unwrap_or(u8::MAX),
                 has_credential: row.has_credential,
+                credential_host: row.credential_host.and_then(|host| host.parse().ok()),
                 created_at: row.created_at,
                 last_delivery_at: row.last_delivery_at,
                 last_error: row.last_error,
@@ -207,15 +232,15 @@ impl Store {
         }))
     }
 
-    /// The sealed credential for fetching, if there is one.
+    /// The credential for fetching, if there is one.
     pub async fn connection_credential(
         &self,
         tenant: &TenantId,
         connection: ConnectionId,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
+    ) -> Result<Option<StoredCredential>, StoreError> {
         let mut tx = self.scope(tenant).await?;
         let row = sqlx::query!(
-            "SELECT sealed_credential FROM connections WHERE tenant_id = $1 AND id = $2",
+            "SELECT sealed_credential, credential_host FROM connections WHERE tenant_id = $1 AND id = $2",
             tenant.as_str(),
             connection.0,
         )
@@ -223,7 +248,10 @@ impl Store {
         .await?
         .ok_or_else(|| StoreError::not_found("connection", connection))?;
         tx.commit().await?;
-        Ok(row.sealed_credential)
+        Ok(row.sealed_credential.map(|sealed| StoredCredential {
+            sealed,
+            host: row.credential_host.and_then(|host| host.parse().ok()),
+        }))
     }
 
     /// Adds deliveries and refusals that were counted in memory (the caller flushes now and then:

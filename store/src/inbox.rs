@@ -1,14 +1,16 @@
 //! The inbox: every acknowledged notice until its result is recorded.
 //!
-//! A row is `open` until its repository was synchronised and every document that the
+//! A notice of a repository is `open` until its repository was synchronised and every document that the
 //! synchronisation found changed has a recorded result (then it is `closed`), or until it was
-//! tried too often (then it is `parked` with the reason, for a person to retry).
+//! tried too often (then it is `parked` with the reason, for a person to retry). Requests about one
+//! document are rows as well: see [`crate::reprove`].
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sbh_domain::{ConnectionId, DocumentId, InboxId, RepositoryId, TenantId};
+use sbh_domain::{ConnectionId, DocumentId, InboxId, RepositoryId, TenantId, TraceParent, Traces};
 use serde_json::json;
+use sqlx::PgConnection;
 
 use crate::audit;
 use crate::text::shortened;
@@ -32,6 +34,8 @@ pub struct NewNotice {
     pub dedup_key: String,
     /// What the notice said, for people: branch, commit, pusher. Small, never trusted.
     pub hint: serde_json::Value,
+    /// The trace of the request that it came with.
+    pub trace: Option<TraceParent>,
 }
 
 /// How a notice was accepted.
@@ -43,19 +47,23 @@ pub enum Accepted {
     Duplicate(InboxId),
 }
 
-/// The notices of one repository that a dispatcher took up.
+/// The rows for one workflow that a dispatcher took up.
 #[derive(Clone, Debug)]
 pub struct Claim {
     /// The tenant.
     pub tenant: TenantId,
-    /// The repository to signal.
+    /// The repository to signal, or the document's.
     pub repository: RepositoryId,
+    /// The document to signal, where the rows ask for its proof.
+    pub document: Option<DocumentId>,
     /// Its name, for the Web UI.
     pub repository_name: String,
     /// The rows.
     pub rows: Vec<InboxId>,
     /// When the oldest of them came.
     pub oldest: DateTime<Utc>,
+    /// The traces that they came with, oldest first.
+    pub traces: Traces,
 }
 
 /// A row as people see it.
@@ -65,6 +73,8 @@ pub struct InboxRow {
     pub id: InboxId,
     /// The repository it is about.
     pub repository: RepositoryId,
+    /// The document it is about, where it asks for a proof.
+    pub document: Option<DocumentId>,
     /// Who sent it.
     pub source: String,
     /// `open`, `closed` or `parked`.
@@ -96,6 +106,8 @@ pub struct OpenDocument {
     pub document: DocumentId,
     /// Its path, for the Web UI.
     pub path: String,
+    /// The observed version, where it is read to be announced; else 0.
+    pub version: i64,
 }
 
 /// How full the inbox is.
@@ -115,60 +127,29 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] where the tenant tracks no such repository.
     pub async fn accept(&self, notice: &NewNotice) -> Result<Accepted, StoreError> {
-        let id = InboxId(uuid::Uuid::now_v7());
-        let dedup_key = shortened(&notice.dedup_key, 300);
-        // As text: sqlx sends JSON values as `jsonb`, which refuses NUL characters.
-        let hint = notice.hint.to_string();
-        // A duplicate that is committed while this statement runs stops the insert and is not seen
-        // by the look-up: the next turn sees it. Each turn has a reason to end, but none is certain.
-        for _ in 0..10 {
-            // `scope` is a volatile function in a CTE: it runs before the row that is selected from
-            // it exists, so the policies compare with this very tenant. The repository is looked up
-            // per row, hence after that too, and NULL where it is not the tenant's.
-            let row = sqlx::query!(
-                r#"WITH scope AS MATERIALIZED (SELECT set_config('sbh.tenant', $1, true) AS tenant),
-                   added AS (
-                       INSERT INTO inbox
-                           (id, tenant_id, repository_id, source, connection_id, dedup_key, hint)
-                       SELECT $2, scope.tenant,
-                              (SELECT repository.id FROM repositories repository
-                               WHERE repository.tenant_id = scope.tenant AND repository.id = $3
-                                 AND repository.removed_at IS NULL),
-                              $4, $5, $6, $7::text::json
-                       FROM scope
-                       ON CONFLICT (tenant_id, repository_id, dedup_key)
-                           WHERE state = 'open' AND sync_id IS NULL DO NOTHING
-                       RETURNING id
-                   )
-                   SELECT id AS "id!", true AS "added!" FROM added
-                   UNION ALL
-                   SELECT waiting.id, false FROM inbox waiting
-                   WHERE NOT EXISTS (SELECT FROM added)
-                     AND waiting.tenant_id = $1 AND waiting.repository_id = $3
-                     AND waiting.dedup_key = $6 AND waiting.state = 'open' AND waiting.sync_id IS NULL
-                   LIMIT 1"#,
-                notice.tenant.as_str(),
-                id.0,
-                notice.repository.0,
-                notice.source,
-                notice.connection.map(|connection| connection.0),
-                dedup_key,
-                hint,
-            )
-            .fetch_optional(&self.app)
-            .await;
-            match row {
-                Ok(Some(row)) if row.added => return Ok(Accepted::New(id)),
-                Ok(Some(row)) => return Ok(Accepted::Duplicate(InboxId(row.id))),
-                Ok(None) => {}
-                // 23502, not null: the look-up found no repository.
-                Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("23502") => {
-                    return Err(StoreError::not_found("repository", notice.repository));
-                }
-                Err(error) => return Err(error.into()),
-            }
+        insert(&mut *self.app.acquire().await?, notice).await
+    }
+
+    /// Commits a synchronisation that somebody asked for, with its audit entry. One that nobody has
+    /// taken up yet is the same: nothing changes, and nothing is noted.
+    ///
+    /// # Errors
+    /// Those of [`Store::accept`].
+    pub async fn request_sync(
+        &self,
+        notice: &NewNotice,
+        actor: &str,
+    ) -> Result<Accepted, StoreError> {
+        let mut tx = self.scope(&notice.tenant).await?;
+        let accepted = insert(&mut tx, notice).await?;
+        if let Accepted::New(id) = accepted {
+            let detail = json!({ "inbox": id.to_string() });
+            let repository = notice.repository;
+            audit::append(&mut tx, &notice.tenant, actor, "repository.sync", repository, &detail)
+                .await?;
         }
-        Err(StoreError::Busy)
+        tx.commit().await?;
+        Ok(accepted)
     }
 
     /// How full the inbox is, over all tenants.
@@ -202,7 +183,7 @@ impl Store {
             Some(state @ ("open" | "parked")) => {
                 sqlx::query_as!(
                     Row,
-                    "SELECT id, repository_id, source, state, reason, attempts, hint, received_at,
+                    "SELECT id, repository_id, document_id, source, state, reason, attempts, hint, received_at,
                             signalled_at, closed_at
                      FROM inbox
                      WHERE tenant_id = $1 AND state <> 'closed' AND state = $2 AND id < $3
@@ -218,7 +199,7 @@ impl Store {
             state => {
                 sqlx::query_as!(
                     Row,
-                    "SELECT id, repository_id, source, state, reason, attempts, hint, received_at,
+                    "SELECT id, repository_id, document_id, source, state, reason, attempts, hint, received_at,
                             signalled_at, closed_at
                      FROM inbox
                      WHERE tenant_id = $1 AND ($2::text IS NULL OR state = $2) AND id < $3
@@ -236,12 +217,32 @@ impl Store {
         Ok(rows.into_iter().map(Row::of).collect())
     }
 
+    /// How many rows of a repository are open, requests about its documents included.
+    pub async fn open_notices(
+        &self,
+        tenant: &TenantId,
+        repository: RepositoryId,
+    ) -> Result<i64, StoreError> {
+        let mut tx = self.scope(tenant).await?;
+        // As the partial index has it.
+        let open = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM inbox
+               WHERE tenant_id = $1 AND repository_id = $2 AND state <> 'closed' AND state = 'open'"#,
+            tenant.as_str(),
+            repository.0,
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(open)
+    }
+
     /// One row.
     pub async fn inbox_row(&self, tenant: &TenantId, id: InboxId) -> Result<InboxRow, StoreError> {
         let mut tx = self.scope(tenant).await?;
         let row = sqlx::query_as!(
             Row,
-            "SELECT id, repository_id, source, state, reason, attempts, hint, received_at,
+            "SELECT id, repository_id, document_id, source, state, reason, attempts, hint, received_at,
                     signalled_at, closed_at
              FROM inbox WHERE tenant_id = $1 AND id = $2",
             tenant.as_str(),
@@ -253,93 +254,13 @@ impl Store {
         tx.commit().await?;
         Ok(row.of())
     }
-
-    /// Opens a parked row again, with no attempts counted. Where the same notice waits already, the
-    /// parked row is closed as `superseded` instead.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] when the row is not parked.
-    pub async fn retry_notice(
-        &self,
-        tenant: &TenantId,
-        actor: &str,
-        id: InboxId,
-    ) -> Result<(), StoreError> {
-        let mut tx = self.scope(tenant).await?;
-        let row = sqlx::query!(
-            "SELECT repository_id, dedup_key, state FROM inbox WHERE tenant_id = $1 AND id = $2
-             FOR NO KEY UPDATE",
-            tenant.as_str(),
-            id.0,
-        )
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or_else(|| StoreError::not_found("inbox row", id))?;
-        if row.state != "parked" {
-            return Err(StoreError::Conflict(format!(
-                "the inbox row {id} is {}, not parked",
-                row.state
-            )));
-        }
-        // A duplicate that comes in between breaks the unique index, and trying again helps.
-        sqlx::query!(
-            "UPDATE inbox SET
-                 state = CASE WHEN twin.waits THEN 'closed' ELSE 'open' END,
-                 reason = CASE WHEN twin.waits THEN 'superseded' END,
-                 closed_at = CASE WHEN twin.waits THEN now() END,
-                 attempts = 0, signalled_at = NULL, sync_id = NULL
-             FROM (SELECT EXISTS (
-                 SELECT FROM inbox WHERE tenant_id = $1 AND repository_id = $3 AND dedup_key = $4
-                                     AND state = 'open' AND sync_id IS NULL) AS waits) AS twin
-             WHERE tenant_id = $1 AND id = $2",
-            tenant.as_str(),
-            id.0,
-            row.repository_id,
-            row.dedup_key,
-        )
-        .execute(&mut *tx)
-        .await?;
-        audit::append(&mut tx, tenant, actor, "inbox.retry", id, &json!({})).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Notes a failed attempt of all open rows of a repository; rows with `max_attempts` or more
-    /// are parked with the reason. Returns how many were parked.
-    pub async fn fail_notices(
-        &self,
-        tenant: &TenantId,
-        repository: RepositoryId,
-        reason: &str,
-        max_attempts: i32,
-    ) -> Result<u64, StoreError> {
-        let mut tx = self.scope(tenant).await?;
-        let parked = sqlx::query_scalar!(
-            r#"WITH failed AS (
-                   UPDATE inbox SET
-                       attempts = attempts + 1,
-                       reason = $3,
-                       state = CASE WHEN attempts + 1 >= $4 THEN 'parked' ELSE 'open' END
-                   WHERE tenant_id = $1 AND repository_id = $2 AND state = 'open'
-                   RETURNING state
-               )
-               SELECT count(*) AS "count!" FROM failed WHERE state = 'parked'"#,
-            tenant.as_str(),
-            repository.0,
-            shortened(reason, 2_000),
-            max_attempts,
-        )
-        .fetch_one(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        Ok(parked.unsigned_abs())
-    }
 }
 
 /// A row's columns as the database gives them.
 struct Row {
     id: uuid::Uuid,
     repository_id: uuid::Uuid,
+    document_id: Option<uuid::Uuid>,
     source: String,
     state: String,
     reason: Option<String>,
@@ -355,6 +276,7 @@ impl Row {
         InboxRow {
             id: InboxId(self.id),
             repository: RepositoryId(self.repository_id),
+            document: self.document_id.map(DocumentId),
             source: self.source,
             state: self.state,
             reason: self.reason,
@@ -365,4 +287,65 @@ impl Row {
             closed_at: self.closed_at,
         }
     }
+}
+
+/// Inserts a notice that is not there yet, in one statement.
+async fn insert(connection: &mut PgConnection, notice: &NewNotice) -> Result<Accepted, StoreError> {
+    let id = InboxId(uuid::Uuid::now_v7());
+    let dedup_key = shortened(&notice.dedup_key, 300);
+    // As text: sqlx sends JSON values as `jsonb`, which refuses NUL characters.
+    let hint = notice.hint.to_string();
+    let trace = notice.trace.map(|trace| trace.to_string());
+    // A duplicate that is committed while this statement runs stops the insert and is not seen
+    // by the look-up: the next turn sees it. Each turn has a reason to end, but none is certain.
+    for _ in 0..10 {
+        // `scope` is a volatile function in a CTE: it runs before the row that is selected from
+        // it exists, so the policies compare with this very tenant. The repository is looked up
+        // per row, hence after that too, and NULL where it is not the tenant's.
+        let row = sqlx::query!(
+            r#"WITH scope AS MATERIALIZED (SELECT set_config('sbh.tenant', $1, true) AS tenant),
+                   added AS (
+                       INSERT INTO inbox
+                           (id, tenant_id, repository_id, source, connection_id, dedup_key, hint,
+                            traceparent)
+                       SELECT $2, scope.tenant,
+                              (SELECT repository.id FROM repositories repository
+                               WHERE repository.tenant_id = scope.tenant AND repository.id = $3
+                                 AND repository.removed_at IS NULL),
+                              $4, $5, $6, $7::text::json, $8
+                       FROM scope
+                       ON CONFLICT (tenant_id, repository_id, dedup_key)
+                           WHERE state = 'open' AND sync_id IS NULL AND taken_at IS NULL DO NOTHING
+                       RETURNING id
+                   )
+                   SELECT id AS "id!", true AS "added!" FROM added
+                   UNION ALL
+                   SELECT waiting.id, false FROM inbox waiting
+                   WHERE NOT EXISTS (SELECT FROM added)
+                     AND waiting.tenant_id = $1 AND waiting.repository_id = $3
+                     AND waiting.dedup_key = $6 AND waiting.state = 'open' AND waiting.sync_id IS NULL
+                   LIMIT 1"#,
+            notice.tenant.as_str(),
+            id.0,
+            notice.repository.0,
+            notice.source,
+            notice.connection.map(|connection| connection.0),
+            dedup_key,
+            hint,
+            trace,
+        )
+        .fetch_optional(&mut *connection)
+        .await;
+        match row {
+            Ok(Some(row)) if row.added => return Ok(Accepted::New(id)),
+            Ok(Some(row)) => return Ok(Accepted::Duplicate(InboxId(row.id))),
+            Ok(None) => {}
+            // 23502, not null: the look-up found no repository.
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("23502") => {
+                return Err(StoreError::not_found("repository", notice.repository));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Busy)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sbh_domain::{DocumentId, InboxId, RepositoryId};
 use sqlx::postgres::PgListener;
 
-use crate::inbox::{Claim, OpenDocument};
+use crate::inbox::Claim;
 use crate::tenant::known;
 use crate::{Store, StoreError};
 
@@ -57,7 +57,9 @@ impl Store {
 
     /// Takes up to `limit` open rows that no synchronisation has taken up and that were never
     /// signalled, or last signalled longer ago than `again_after`, oldest first, skipping rows that
-    /// another dispatcher holds; marks them as signalled now and groups them by repository.
+    /// another dispatcher holds; marks them as signalled now and groups them by repository or, where they
+    /// name one, by document. (A request that a proof took up is claimed again as well: the proof may
+    /// have been lost, and a signal too many does no harm.)
     pub async fn claim_notices(
         &self,
         limit: i64,
@@ -81,15 +83,18 @@ impl Store {
                ), claimed AS (
                    UPDATE inbox SET signalled_at = now() FROM taken
                    WHERE inbox.tenant_id = taken.tenant_id AND inbox.id = taken.id
-                   RETURNING inbox.tenant_id, inbox.repository_id, inbox.id, inbox.received_at
+                   RETURNING inbox.tenant_id, inbox.repository_id, inbox.document_id, inbox.id,
+                             inbox.received_at, inbox.traceparent
                )
-               SELECT claimed.tenant_id, claimed.repository_id, repository.name,
+               SELECT claimed.tenant_id, claimed.repository_id, claimed.document_id, repository.name,
                       array_agg(claimed.id ORDER BY claimed.id) AS "ids!",
-                      min(claimed.received_at) AS "oldest!"
+                      min(claimed.received_at) AS "oldest!",
+                      array_remove(array_agg(claimed.traceparent ORDER BY claimed.id), NULL)
+                          AS "traces!"
                FROM claimed
                JOIN repositories repository
                  ON repository.tenant_id = claimed.tenant_id AND repository.id = claimed.repository_id
-               GROUP BY claimed.tenant_id, claimed.repository_id, repository.name
+               GROUP BY claimed.tenant_id, claimed.repository_id, claimed.document_id, repository.name
                ORDER BY min(claimed.received_at)"#,
             limit,
             again_after.as_secs_f64(),
@@ -101,9 +106,12 @@ impl Store {
                 Ok(Claim {
                     tenant: known(row.tenant_id)?,
                     repository: RepositoryId(row.repository_id),
+                    document: row.document_id.map(DocumentId),
                     repository_name: row.name,
                     rows: row.ids.into_iter().map(InboxId).collect(),
                     oldest: row.oldest,
+                    // A trace that nobody can read is no reason to leave a notice lying.
+                    traces: row.traces.iter().filter_map(|trace| trace.parse().ok()).collect(),
                 })
             })
             .collect()
@@ -122,46 +130,6 @@ impl Store {
         .execute(&self.dispatch)
         .await?;
         Ok(())
-    }
-
-    /// Documents whose observed hash differs from the recorded one and that were announced (or, if
-    /// never announced, found changed) longer ago than `older_than`, for the reconciler; marks them
-    /// as announced now.
-    pub async fn claim_open_documents(
-        &self,
-        older_than: Duration,
-        limit: i64,
-    ) -> Result<Vec<OpenDocument>, StoreError> {
-        let rows = sqlx::query!(
-            r#"WITH taken AS MATERIALIZED (
-                   SELECT document.tenant_id, document.id, repository.name
-                   FROM documents document
-                   JOIN repositories repository
-                     ON repository.tenant_id = document.tenant_id
-                    AND repository.id = document.repository_id AND repository.removed_at IS NULL
-                   WHERE drifted_at IS NOT NULL AND nudged_at <= now() - make_interval(secs => $2)
-                   ORDER BY nudged_at LIMIT $1 FOR NO KEY UPDATE OF document SKIP LOCKED
-               )
-               UPDATE documents document SET nudged_at = now() FROM taken
-               WHERE document.tenant_id = taken.tenant_id AND document.id = taken.id
-                 AND document.drifted_at IS NOT NULL
-               RETURNING document.tenant_id, document.repository_id, taken.name, document.id, document.path"#,
-            limit,
-            older_than.as_secs_f64(),
-        )
-        .fetch_all(&self.dispatch)
-        .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(OpenDocument {
-                    tenant: known(row.tenant_id)?,
-                    repository: RepositoryId(row.repository_id),
-                    repository_name: row.name,
-                    document: DocumentId(row.id),
-                    path: row.path,
-                })
-            })
-            .collect()
     }
 
     /// Closes open rows whose synchronisation has no document left to record: what a crash

@@ -1,5 +1,7 @@
 //! Migrations, roles and databases: what the owner of the database does.
 
+mod scram;
+
 use sqlx::migrate::Migrator;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection, PgConnection};
@@ -77,11 +79,9 @@ async fn roles(admin: &mut PgConnection, passwords: &RolePasswords) -> Result<()
             execute(admin, "create a role", &format!("CREATE ROLE {role}")).await?;
         }
         if let Some(password) = password {
-            // Utility statements take no parameters: PostgreSQL itself quotes the password.
-            let quoted =
-                sqlx::query_scalar::<_, String>("SELECT format('%L', $1::text)").bind(password);
-            let quoted = setup("quote a password", quoted.fetch_one(&mut *admin).await)?;
-            let alter = format!("ALTER ROLE {role} LOGIN PASSWORD {quoted}");
+            // The verifier, never the password: a statement that fails stands in the server's log.
+            let verifier = scram::verifier(password)?;
+            let alter = format!("ALTER ROLE {role} LOGIN PASSWORD '{verifier}'");
             execute(admin, "set a role's password", &alter).await?;
         }
     }

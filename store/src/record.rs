@@ -10,7 +10,7 @@ use crate::repository_removal::lock_name;
 use crate::settle::{Answered, settle};
 use crate::spec_drift::{ProofRun, Recorded};
 use crate::text::{optional_digest, verdict};
-use crate::{Store, StoreError, audit, coverage};
+use crate::{Store, StoreError, audit, coverage, reprove};
 
 /// What is recorded: the staged verdicts of one content of one document.
 struct Subject<'a> {
@@ -25,8 +25,8 @@ impl Store {
     /// Records the staged verdicts of the content `hash` (`None`: the document is gone), in one
     /// transaction: invariants replaced, proof results appended (one per distinct content and name,
     /// and one more whenever proving it again gave another verdict), duplicate names judged, coverage
-    /// deltas appended, audit entry, inbox rows closed whose last document this was, staging emptied.
-    /// Repeating it changes nothing.
+    /// deltas appended, audit entry, inbox rows closed whose last document this was or that asked for
+    /// this proof, staging emptied. Repeating it changes nothing.
     ///
     /// A content that is not the observed one any more is recorded too, unless it is older than what
     /// is recorded, so that a document that changes faster than it is proved still makes progress.
@@ -74,7 +74,8 @@ impl Store {
         if recorded == hash && staged == 0 {
             // A repetition. What was recorded stands; only a wait that is left over would be ended.
             let answered = Answered { document: document.0, version };
-            let closed = settle(&mut tx, tenant, &[answered], BTreeMap::new()).await?;
+            let mut closed = reprove::close(&mut tx, tenant, document, "unchanged").await?;
+            closed += settle(&mut tx, tenant, &[answered], BTreeMap::new()).await?;
             let repeated = unchanged(&mut tx, &subject, recorded != observed, closed).await?;
             tx.commit().await?;
             return Ok(repeated);
@@ -105,7 +106,8 @@ impl Store {
             .await?;
         write_document(&mut tx, &subject, version, run).await?;
         let answered = Answered { document: document.0, version };
-        let closed = settle(&mut tx, tenant, &[answered], BTreeMap::new()).await?;
+        let mut closed = reprove::close(&mut tx, tenant, document, "recorded").await?;
+        closed += settle(&mut tx, tenant, &[answered], BTreeMap::new()).await?;
         tx.commit().await?;
         Ok(Recorded { before, after, closed, stale: hash != observed })
     }
@@ -370,7 +372,8 @@ async fn write_document(
              recorded = $3, recorded_version = $4, recorded_at = now(), workflow_id = $6, run_id = $7,
              invariant_count = $5,
              drifted_at = CASE WHEN observed IS NOT DISTINCT FROM $3 THEN NULL ELSE drifted_at END,
-             nudged_at = CASE WHEN observed IS NOT DISTINCT FROM $3 THEN NULL ELSE nudged_at END
+             nudged_at = CASE WHEN observed IS NOT DISTINCT FROM $3 THEN NULL ELSE now() END,
+             nudges = 0, failures = 0, failure = NULL
          WHERE tenant_id = $1 AND id = $2",
         subject.tenant.as_str(),
         subject.document.0,

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use sbh_domain::{Digest, DocumentId, InboxId, RepositoryId, SyncId, TenantId};
+use sbh_domain::{Digest, InboxId, RepositoryId, SyncId, TenantId};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use crate::inbox::OpenDocument;
 use crate::repository::Repository;
 use crate::settle::{Change, settle};
 use crate::text::shortened;
@@ -17,8 +16,8 @@ use crate::{Store, StoreError, audit};
 pub struct SyncStart {
     /// The repository with its baseline.
     pub repository: Repository,
-    /// The open rows that no synchronisation has taken up: this one answers them, because it fetches after
-    /// reading them.
+    /// The notices that no synchronisation has answered, parked ones included: this one answers them,
+    /// because it fetches after reading them.
     pub notices: Vec<InboxId>,
     /// Whether the newest synchronisation began to stage and did not finish: then documents may
     /// be ahead of the baseline, and only a comparison of everything tells what differs.
@@ -63,6 +62,15 @@ pub struct StagedSync {
     pub changed: u32,
     /// Documents that are gone.
     pub removed: u32,
+}
+
+/// What a finished synchronisation did, all its attempts together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FinishedSync {
+    /// Documents that it found changed or gone.
+    pub staged: u32,
+    /// Whether an earlier attempt finished it already.
+    pub repeated: bool,
 }
 
 /// Locks the repository and makes `sync` its newest synchronisation, or refuses it: one that began
@@ -111,7 +119,8 @@ pub(crate) async fn enter(
 }
 
 impl Store {
-    /// What a synchronisation starts from. Read it before fetching.
+    /// What a synchronisation starts from. Call it before fetching: it takes the notices up, so that
+    /// one that comes from here on is another notice and asks for another fetch.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] also for a removed repository.
@@ -125,9 +134,19 @@ impl Store {
         if found.removed_at.is_some() {
             return Err(StoreError::not_found("repository", repository));
         }
+        sqlx::query!(
+            "UPDATE inbox SET taken_at = now()
+             WHERE tenant_id = $1 AND repository_id = $2 AND document_id IS NULL
+               AND state <> 'closed' AND sync_id IS NULL AND taken_at IS NULL",
+            tenant.as_str(),
+            repository.0,
+        )
+        .execute(&mut *tx)
+        .await?;
         let notices = sqlx::query_scalar!(
             "SELECT id FROM inbox
-             WHERE tenant_id = $1 AND repository_id = $2 AND state = 'open' AND sync_id IS NULL
+             WHERE tenant_id = $1 AND repository_id = $2 AND document_id IS NULL
+               AND state <> 'closed' AND sync_id IS NULL AND taken_at IS NOT NULL
              ORDER BY id",
             tenant.as_str(),
             repository.0,
@@ -164,7 +183,7 @@ impl Store {
         sync: SyncId,
         commit: &str,
         notices: &[InboxId],
-    ) -> Result<(), StoreError> {
+    ) -> Result<FinishedSync, StoreError> {
         let commit = shortened(commit, 200);
         let notices: Vec<_> = notices.iter().map(|id| id.0).collect();
         let mut tx = self.scope(tenant).await?;
@@ -199,9 +218,10 @@ impl Store {
         )
         .fetch_one(&mut *tx)
         .await?;
-        let staged = sqlx::query_scalar!(
-            "UPDATE syncs SET commit = $3, finished_at = coalesce(finished_at, now())
-             WHERE tenant_id = $1 AND id = $2 RETURNING staged",
+        let own = sqlx::query!(
+            r#"UPDATE syncs SET commit = $3, finished_at = coalesce(finished_at, now())
+               WHERE tenant_id = $1 AND id = $2
+               RETURNING staged, finished_at < now() AS "repeated!""#,
             tenant.as_str(),
             sync.0,
             commit,
@@ -211,7 +231,7 @@ impl Store {
         sqlx::query!(
             "UPDATE inbox SET sync_id = $4
              WHERE tenant_id = $1 AND repository_id = $2 AND id = ANY($3)
-               AND state = 'open' AND sync_id IS NULL",
+               AND state <> 'closed' AND sync_id IS NULL AND taken_at IS NOT NULL",
             tenant.as_str(),
             repository.0,
             &notices,
@@ -220,7 +240,8 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         if moved {
-            let detail = json!({ "commit": commit, "changed": staged, "notices": notices.len() });
+            let detail =
+                json!({ "commit": commit, "changed": own.staged, "notices": notices.len() });
             audit::append(
                 &mut tx,
                 tenant,
@@ -231,56 +252,11 @@ impl Store {
             )
             .await?;
         }
+        let finished = FinishedSync { staged: own.staged.unsigned_abs(), repeated: own.repeated };
         let own =
             Change { pending: i32::try_from(adopted).unwrap_or(i32::MAX), ..Change::default() };
         settle(&mut tx, tenant, &[], BTreeMap::from([(sync.0, own)])).await?;
         tx.commit().await?;
-        Ok(())
-    }
-
-    /// Up to `limit` documents of a repository whose observed hash differs from the recorded one,
-    /// with an id above `after`, in id order; marks them as announced now. None of a removed
-    /// repository.
-    pub async fn documents_to_announce(
-        &self,
-        tenant: &TenantId,
-        repository: RepositoryId,
-        after: Option<DocumentId>,
-        limit: i64,
-    ) -> Result<Vec<OpenDocument>, StoreError> {
-        let mut tx = self.scope(tenant).await?;
-        let mut rows = sqlx::query!(
-            "WITH open AS MATERIALIZED (
-                 SELECT document.id, repository.name
-                 FROM documents document
-                 JOIN repositories repository
-                   ON repository.tenant_id = $1 AND repository.id = document.repository_id
-                  AND repository.removed_at IS NULL
-                 WHERE document.tenant_id = $1 AND document.repository_id = $2
-                   AND document.drifted_at IS NOT NULL AND document.id > $3
-                 ORDER BY document.id LIMIT $4 FOR NO KEY UPDATE OF document
-             )
-             UPDATE documents document SET nudged_at = now() FROM open
-             WHERE document.tenant_id = $1 AND document.id = open.id
-             RETURNING document.id, document.path, open.name",
-            tenant.as_str(),
-            repository.0,
-            after.map_or(uuid::Uuid::nil(), |document| document.0),
-            limit,
-        )
-        .fetch_all(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        rows.sort_by_key(|row| row.id);
-        Ok(rows
-            .into_iter()
-            .map(|row| OpenDocument {
-                tenant: tenant.clone(),
-                repository,
-                repository_name: row.name,
-                document: DocumentId(row.id),
-                path: row.path,
-            })
-            .collect())
+        Ok(finished)
     }
 }

@@ -12,6 +12,7 @@ use sbh_domain::TenantId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::nudge::park_hopeless;
 use crate::{Store, StoreError};
 
 /// A content that was recorded (or that needs no recording any more): all waits of the document
@@ -131,7 +132,8 @@ async fn close(
 
 impl Store {
     /// Ends waits whose documents have nothing left to record, counts the waits of each
-    /// synchronisation with unclosed notices anew, and closes what can be closed.
+    /// synchronisation with unclosed notices anew, closes what can be closed, and parks what waits
+    /// only for documents that were given up.
     pub(crate) async fn mend(&self, tenant: &TenantId) -> Result<u64, StoreError> {
         let mut tx = self.scope(tenant).await?;
         let mut closed = sqlx::query!(
@@ -149,11 +151,15 @@ impl Store {
                       CASE WHEN document.drifted_at IS NULL THEN document.observed_version
                            ELSE document.recorded_version END AS "version!"
                FROM documents document
-               WHERE document.tenant_id = $1 AND EXISTS (
-                   SELECT FROM sync_documents wait
-                   WHERE wait.tenant_id = $1 AND wait.document_id = document.id
-                     AND wait.version <= CASE WHEN document.drifted_at IS NULL THEN document.observed_version
-                                              ELSE document.recorded_version END)
+               WHERE document.tenant_id = $1 AND document.id = ANY (ARRAY(
+                   SELECT wait.document_id
+                   FROM (SELECT DISTINCT sync_id FROM inbox
+                         WHERE tenant_id = $1 AND state <> 'closed' AND sync_id IS NOT NULL) AS notice
+                   JOIN sync_documents wait
+                     ON wait.tenant_id = $1 AND wait.sync_id = notice.sync_id
+                   JOIN documents answer ON answer.tenant_id = $1 AND answer.id = wait.document_id
+                   WHERE wait.version <= CASE WHEN answer.drifted_at IS NULL THEN answer.observed_version
+                                              ELSE answer.recorded_version END))
                ORDER BY document.id FOR NO KEY UPDATE"#,
             tenant.as_str(),
         )
@@ -188,6 +194,7 @@ impl Store {
         .fetch_all(&mut *tx)
         .await?;
         closed += u64::from(close(&mut tx, tenant, &done).await?);
+        park_hopeless(&mut tx, tenant).await?;
         tx.commit().await?;
         Ok(closed)
     }

@@ -221,7 +221,8 @@ impl Store {
         optional_digest(observed.ok_or_else(|| StoreError::not_found("document", document))?)
     }
 
-    /// Forgets the staged verdicts of a document: a new proof begins.
+    /// Forgets the staged verdicts of a document: a new proof begins. The reconciler need not announce the
+    /// document for a while.
     pub async fn clear_staged(
         &self,
         tenant: &TenantId,
@@ -229,7 +230,11 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.scope(tenant).await?;
         sqlx::query!(
-            "DELETE FROM staged_verdicts WHERE tenant_id = $1 AND document_id = $2",
+            "WITH begun AS (
+                 UPDATE documents SET nudged_at = greatest(nudged_at, now())
+                 WHERE tenant_id = $1 AND id = $2 AND drifted_at IS NOT NULL
+             )
+             DELETE FROM staged_verdicts WHERE tenant_id = $1 AND document_id = $2",
             tenant.as_str(),
             document.0,
         )

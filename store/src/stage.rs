@@ -261,11 +261,13 @@ async fn write_texts(
 ) -> Result<(), StoreError> {
     let hashes: Vec<_> = texts.keys().map(|hash| hash.0.to_vec()).collect();
     let texts: Vec<_> = texts.values().map(|&text| text.to_owned()).collect();
-    // In the order of hashes: two repositories with the same texts never wait in a circle.
+    // In the order of hashes: two repositories with the same texts never wait in a circle. A text that
+    // is there already is renewed, so that it is not pruned before the document that refers to it is
+    // committed.
     sqlx::query!(
         "INSERT INTO document_texts (tenant_id, hash, text)
          SELECT $1, hash, text FROM unnest($2::bytea[], $3::text[]) AS new (hash, text) ORDER BY hash
-         ON CONFLICT DO NOTHING",
+         ON CONFLICT (tenant_id, hash) DO UPDATE SET created_at = now()",
         tenant.as_str(),
         &hashes,
         &texts,
@@ -308,7 +310,10 @@ async fn write_documents(
                                          THEN draft.version ELSE recorded_version END,
                  nudged_at = CASE WHEN draft.observed IS NOT DISTINCT FROM recorded THEN NULL
                                   WHEN draft.version = observed_version THEN nudged_at
-                                  ELSE now() END
+                                  ELSE now() END,
+                 nudges = CASE WHEN draft.version = observed_version THEN nudges ELSE 0 END,
+                 failures = CASE WHEN draft.version = observed_version THEN failures ELSE 0 END,
+                 failure = CASE WHEN draft.version = observed_version THEN failure END
              FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bytea[], $6::bigint[], $7::text[])
                  AS draft (id, path, blob, observed, version, unreadable)
              WHERE document.tenant_id = $1 AND document.id = draft.id",

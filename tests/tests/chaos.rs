@@ -186,8 +186,15 @@ async fn temporal_stopped_for_a_while_during_a_burst() {
     .await;
     let open = "SELECT count(*) FROM inbox WHERE tenant_id = $1 AND state = 'open'";
     assert!(scene.tenant.ledger.count(open, &scene.tenant.id).await > 0, "work waits");
+    // So is a proof that somebody asks for.
+    let document = scene.tenant.document(&scene.repository, "specs/0.md").await;
+    let path = format!("/api/specs/{}/reprove", document["id"].as_str().unwrap());
+    let asked = scene.tenant.api.post(&path, &serde_json::json!({ "force": true })).await;
+    assert_eq!(asked.status, 202, "{}", asked.body);
+    assert_eq!(asked.body["accepted"], false);
     stack.up();
     scene.all_is_proved().await;
+    assert_eq!(scene.tenant.closed(asked.body["inbox_id"].as_str().unwrap()).await, "recorded");
     eventually(SHORT, "the starter to be ready again", async || {
         let ready = scene.tenant.api.get("/readyz").await.body;
         if ready["status"] == "ok" { Ok(()) } else { Err(ready.to_string()) }

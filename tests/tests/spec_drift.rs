@@ -172,6 +172,9 @@ async fn a_document_can_be_proved_again_by_force() {
     assert_eq!((replay.status, &replay.body), (answer.status, &answer.body), "one key, one answer");
     let other = tenant.api.post_once(&path, &json!({ "force": false }), "again-1").await;
     other.problem(422);
+    // Whether or not the workflow was told at once, the request waits in the inbox for its result.
+    let notice = answer.body["inbox_id"].as_str().unwrap();
+    assert_eq!(tenant.closed(notice).await, "recorded");
 
     eventually(SHORT, "the document to be recorded again", async || {
         let now = tenant.document(&repository, "specs/a.md").await;

@@ -7,6 +7,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use sbh_domain::GitHost;
+
+use super::address::Address;
 use crate::error::{Failure, FailureKind};
 
 /// What the keyring binds sealed credentials to.
@@ -84,6 +87,28 @@ impl Credential {
     }
 }
 
+/// Refuses an address that is not on the host that the credential is for: somebody who may not see
+/// the credential may have chosen the address.
+///
+/// # Errors
+/// Names both.
+pub fn check_host(host: Option<&GitHost>, address: &Address) -> Result<(), Failure> {
+    let at_home = host.is_some_and(|home| match address {
+        Address::Https { host, port, .. } => home.holds(host, *port, 443),
+        Address::Ssh { host, port, .. } => home.holds(host, *port, 22),
+        Address::File(_) => false,
+    });
+    if at_home {
+        return Ok(());
+    }
+    let host = host.map_or_else(|| "no host".to_owned(), ToString::to_string);
+    let message = format!(
+        "the connection's credential is for {host}, and {} is elsewhere: use another connection",
+        address.url()
+    );
+    Err(Failure::new(FailureKind::Credential, message))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +124,34 @@ mod tests {
         let token = format!("Authorization: Basic {}", STANDARD.encode("x-access-token:t0ken"));
         assert_eq!(header(" t0ken\n").unwrap(), token);
         assert!(header("-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n").is_none());
+    }
+
+    #[test]
+    fn a_credential_is_for_one_host() {
+        let at = |host: &str, url: &str| {
+            check_host(Some(&host.parse().unwrap()), &Address::parse(url).unwrap())
+        };
+        for (host, url) in [
+            ("github.com", "https://github.com/acme/shop"),
+            ("github.com", "https://GITHUB.com:443/acme/shop"),
+            ("github.com", "ssh://git@github.com/acme/shop"),
+            ("github.com", "git@github.com:acme/shop"),
+            ("[::1]:3000", "https://[::1]:3000/acme/shop"),
+        ] {
+            at(host, url).unwrap();
+        }
+        for (host, url) in [
+            ("github.com", "https://evil.example/acme/shop"),
+            ("github.com", "https://github.com.evil.example/acme/shop"),
+            ("github.com", "https://github.com:8443/acme/shop"),
+            ("github.com", "git@evil.example:github.com/shop"),
+            ("github.com", "/srv/github.com/shop"),
+            ("git.example:8443", "https://git.example/acme/shop"),
+        ] {
+            assert_eq!(at(host, url).unwrap_err().kind, FailureKind::Credential, "{url}");
+        }
+        let nowhere = check_host(None, &Address::parse("https://github.com/a/b").unwrap());
+        assert_eq!(nowhere.unwrap_err().kind, FailureKind::Credential);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
+use sbh_domain::Traces;
 use sbh_runtime::entity::Entities;
 use sbh_store::inbox::OpenDocument;
 use sbh_workflows::repo_sync::{AnnounceInput, AnnounceOutcome};
@@ -20,14 +21,23 @@ const CONCURRENCY: usize = 16;
 /// Tells the workflow of a document that its content is not the recorded one.
 pub trait DocumentSignals: Send + Sync {
     /// Signals the document's workflow, and starts it where it does not run.
-    fn notify<'a>(&'a self, document: &'a OpenDocument) -> BoxFuture<'a, anyhow::Result<()>>;
+    fn notify<'a>(
+        &'a self,
+        document: &'a OpenDocument,
+        traces: &'a Traces,
+    ) -> BoxFuture<'a, anyhow::Result<()>>;
 }
 
 impl DocumentSignals for Entities {
-    fn notify<'a>(&'a self, document: &'a OpenDocument) -> BoxFuture<'a, anyhow::Result<()>> {
+    fn notify<'a>(
+        &'a self,
+        document: &'a OpenDocument,
+        traces: &'a Traces,
+    ) -> BoxFuture<'a, anyhow::Result<()>> {
         let OpenDocument { tenant, repository_name, document, path, .. } = document;
         Box::pin(async move {
-            Ok(self.notify_document(tenant, repository_name, *document, path).await?)
+            let traces = traces.clone();
+            Ok(self.notify_document(tenant, repository_name, *document, path, traces).await?)
         })
     }
 }
@@ -39,17 +49,19 @@ struct Progress {
 }
 
 impl RepoSync {
-    /// Signals every document whose observed content is not the recorded one.
+    /// Signals every document whose observed content is neither the recorded one nor announced yet.
     pub(crate) async fn tell(
         &self,
         pulse: &Pulse,
         input: &AnnounceInput,
+        traces: &Traces,
     ) -> Result<AnnounceOutcome, Failure> {
-        let AnnounceInput { tenant, repository } = input;
+        let AnnounceInput { tenant, repository, .. } = input;
         let mut announced = 0;
         let mut after = None;
         loop {
-            // A repeated announcement begins anew: who was told too often just looks and ends.
+            // A repeated announcement leaves out who was told, and who was told too often just looks
+            // and ends.
             let page =
                 self.parts.store.documents_to_announce(tenant, *repository, after, PAGE).await?;
             let Some(last) = page.last() else {
@@ -57,23 +69,31 @@ impl RepoSync {
             };
             after = Some(last.document);
             let is_last = (page.len() as i64) < PAGE;
-            stream::iter(page)
-                .map(|document| async move { self.tell_one(&document).await })
+            let mut told = Vec::new();
+            let telling = stream::iter(page)
+                .map(|document| async move {
+                    self.tell_one(&document, traces).await?;
+                    Ok::<_, Failure>((document.document, document.version))
+                })
                 .buffer_unordered(CONCURRENCY)
-                .try_for_each(|()| {
+                .try_for_each(|one| {
+                    told.push(one);
                     announced += 1;
                     pulse.note(Progress { announced });
                     std::future::ready(Ok(()))
                 })
-                .await?;
+                .await;
+            // Noted after the fact: whoever dies before leaves them to be announced again.
+            self.parts.store.note_announced(tenant, &told).await?;
+            telling?;
             if is_last {
                 return Ok(AnnounceOutcome { documents: announced });
             }
         }
     }
 
-    async fn tell_one(&self, document: &OpenDocument) -> Result<(), Failure> {
-        self.parts.documents.notify(document).await.map_err(|error| {
+    async fn tell_one(&self, document: &OpenDocument, traces: &Traces) -> Result<(), Failure> {
+        self.parts.documents.notify(document, traces).await.map_err(|error| {
             let message = format!("the workflow of {} was not signalled: {error:#}", document.path);
             Failure::new(FailureKind::Signal, message)
         })?;

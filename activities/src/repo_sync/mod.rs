@@ -11,17 +11,20 @@ mod sync;
 use std::sync::Arc;
 
 use sbh_domain::TenantId;
+use sbh_runtime::trace;
 use sbh_store::repository::Repository;
 use sbh_workflows::repo_sync::{
     AnnounceInput, AnnounceOutcome, SyncInput, SyncOutcome, definitions,
 };
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use tracing::Instrument;
 
 pub use announce::DocumentSignals;
 use metrics::Metrics;
 
 use crate::error::Failure;
+use crate::git::address::Address;
 use crate::git::{Credential, Git, Remote, credential};
 use crate::pulse::{Pulse, beating};
 use crate::{FailureKind, Parts};
@@ -44,7 +47,9 @@ impl RepoSync {
     ) -> Result<SyncOutcome, ActivityError> {
         let pulse = Pulse::default();
         let attempt = context.info().attempt;
-        beating(&context, &pulse, self.synchronise(&pulse, &input, attempt)).await
+        let span = tracing::info_span!("repo_sync.sync", tenant = %input.tenant, repository = %input.repository, attempt);
+        trace::join(&span, &input.traces);
+        beating(&context, &pulse, self.synchronise(&pulse, &input, attempt)).instrument(span).await
     }
 
     /// See [`sbh_workflows::repo_sync::RepoSyncActivities`].
@@ -55,7 +60,10 @@ impl RepoSync {
         input: AnnounceInput,
     ) -> Result<AnnounceOutcome, ActivityError> {
         let pulse = Pulse::default();
-        beating(&context, &pulse, self.tell(&pulse, &input)).await
+        let attempt = context.info().attempt;
+        let span = tracing::info_span!("repo_sync.announce", tenant = %input.tenant, repository = %input.repository, attempt);
+        let traces = trace::join(&span, &input.traces);
+        beating(&context, &pulse, self.tell(&pulse, &input, &traces)).instrument(span).await
     }
 }
 
@@ -72,17 +80,20 @@ pub(crate) async fn remote_of(
     tenant: &TenantId,
     repository: &Repository,
 ) -> Result<Remote, Failure> {
-    let sealed = match repository.connection {
+    let stored = match repository.connection {
         Some(connection) => parts.store.connection_credential(tenant, connection).await?,
         None => None,
     };
-    let credential = match sealed {
+    let credential = match stored {
         None => None,
-        Some(sealed) => {
-            let plain = parts.keyring.open(credential::PURPOSE, &sealed).map_err(|error| {
-                let message = format!("the connection's credential cannot be opened: {error}");
-                Failure::new(FailureKind::Credential, message)
-            })?;
+        Some(stored) => {
+            let host = stored.host.as_ref();
+            credential::check_host(host, &Address::parse(&repository.url)?)?;
+            let plain =
+                parts.keyring.open(credential::PURPOSE, &stored.sealed).map_err(|error| {
+                    let message = format!("the connection's credential cannot be opened: {error}");
+                    Failure::new(FailureKind::Credential, message)
+                })?;
             Some(Credential::parse(&plain)?)
         }
     };

@@ -12,17 +12,13 @@ use serde::Serialize;
 use super::plan::{Filter, Plan, Step};
 use super::reading::text_of;
 use super::{RepoSync, remote_of};
-use crate::error::{Failure, FailureKind};
+use crate::error::{Failure, FailureKind, PATIENCE};
 use crate::git::{Mirror, blobs::Blob};
 use crate::pulse::Pulse;
 
 /// Documents, and bytes of text, staged in one transaction at most.
 const BATCH_DOCUMENTS: usize = 256;
 const BATCH_BYTES: usize = 4 << 20;
-
-/// Attempts of one run after which a remote that cannot be reached counts as a failure of its
-/// notices. They come back with the next signal, and are parked when that goes on.
-const PATIENCE: u32 = 5;
 
 /// How far a synchronisation is.
 #[derive(Debug, Serialize)]
@@ -67,7 +63,9 @@ impl RepoSync {
         if !failure.kind.is_final() && attempt < PATIENCE {
             return failure;
         }
-        let most = self.parts.config.starter.max_attempts;
+        // Where only a person can help, trying again hides the reason.
+        let most =
+            if failure.kind.needs_a_person() { 1 } else { self.parts.config.starter.max_attempts };
         match store.fail_notices(tenant, *repository, &reason, most).await {
             Ok(0) => {}
             Ok(parked) => {
@@ -79,23 +77,25 @@ impl RepoSync {
     }
 
     async fn follow(&self, pulse: &Pulse, input: &SyncInput) -> Result<SyncOutcome, Failure> {
-        let SyncInput { tenant, repository: id, sync } = input;
+        let SyncInput { tenant, repository: id, sync, .. } = input;
         pulse.note(Progress::Fetching);
         // Held to the end: an older attempt that is still running cannot move the baseline back.
-        let mirror = self.git.mirror(tenant, *id).await?;
+        let mirror = self.git.mirror(tenant, *id).await;
+        // Also without a mirror: the notices that it takes up are those that fail then.
         let start = match self.parts.store.start_sync(tenant, *id).await {
             // Removed meanwhile: its notices are closed, and there is nothing to follow.
             Err(StoreError::NotFound { .. }) => return Ok(nothing()),
             start => start?,
         };
         let SyncStart { repository, notices, unfinished } = start;
+        let mirror = mirror?;
         let filter = Filter::new(&repository.globs)?;
         let remote = remote_of(&self.parts, &self.git, tenant, &repository).await?;
         let began = Instant::now();
         let commit = mirror.fetch(&remote, repository.branch.as_deref()).await?;
         self.metrics.fetch_seconds.observe(began.elapsed().as_secs_f64());
 
-        let staged = if repository.baseline.as_deref() == Some(commit.as_str()) && !unfinished {
+        let mut staged = if repository.baseline.as_deref() == Some(commit.as_str()) && !unfinished {
             StagedSync { changed: 0, removed: 0 }
         } else {
             // What an unfinished synchronisation staged may differ from the baseline.
@@ -105,7 +105,18 @@ impl RepoSync {
             let staged = self.stage(pulse, input, &mirror, &plan, &commit).await;
             self.unless_broken(&mirror, staged).await?
         };
-        self.parts.store.finish_sync(tenant, *id, *sync, &commit, &notices).await?;
+        let finished = self.parts.store.finish_sync(tenant, *id, *sync, &commit, &notices).await?;
+        if finished.repeated {
+            // An earlier attempt did it all, and nobody learned what it found.
+            staged.changed = staged.changed.max(finished.staged.saturating_sub(staged.removed));
+        }
+        tracing::info!(
+            commit,
+            changed = staged.changed,
+            removed = staged.removed,
+            notices = notices.len(),
+            "a repository is synchronised"
+        );
         Ok(SyncOutcome {
             commit: Some(commit),
             changed: staged.changed,
@@ -198,7 +209,7 @@ impl RepoSync {
                 || bytes >= BATCH_BYTES
                 || index + 1 == plan.steps.len()
             {
-                let SyncInput { tenant, repository, sync } = input;
+                let SyncInput { tenant, repository, sync, .. } = input;
                 let staged =
                     self.parts.store.stage_documents(tenant, *repository, *sync, &batch).await?;
                 total.changed += staged.changed;

@@ -11,11 +11,13 @@ mod staging;
 
 use std::sync::Arc;
 
+use sbh_runtime::trace;
 use sbh_workflows::spec_drift::{
     ProveInput, ProveOutcome, ProveResume, RecordInput, RecordOutcome, definitions,
 };
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use tracing::Instrument;
 
 use metrics::Metrics;
 
@@ -43,17 +45,29 @@ impl SpecDrift {
         // unknown shape are as good as none.
         let before = context.heartbeat_details().deserialize::<Option<ProveResume>>();
         let before = before.ok().flatten().flatten();
-        beating(&context, &pulse, self.judge(&pulse, &input, before)).await
+        let attempt = context.info().attempt;
+        let span = tracing::info_span!("spec_drift.prove", tenant = %input.tenant, document = %input.document, attempt);
+        trace::join(&span, &input.traces);
+        let judging = async {
+            let outcome = self.judge_or_note(&pulse, &input, before, attempt).await?;
+            tracing::info!(?outcome, "a document is judged");
+            Ok(outcome)
+        };
+        beating(&context, &pulse, judging).instrument(span).await
     }
 
     /// See [`sbh_workflows::spec_drift::SpecDriftActivities`].
     #[activity(definition = definitions::Record)]
     pub async fn record(
         self: Arc<Self>,
-        _context: ActivityContext,
+        context: ActivityContext,
         input: RecordInput,
     ) -> Result<RecordOutcome, ActivityError> {
-        self.settle(&input).await.map_err(Failure::into_activity)
+        let span = tracing::info_span!("spec_drift.record");
+        trace::join(&span, &input.traces);
+        let attempt = context.info().attempt;
+        let recording = self.settle_or_note(&input, attempt).instrument(span);
+        recording.await.map_err(Failure::into_activity)
     }
 }
 

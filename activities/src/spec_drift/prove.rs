@@ -1,6 +1,6 @@
 //! The activity `spec_drift.prove`.
 
-use sbh_domain::Digest;
+use sbh_domain::{Digest, DocumentId, TenantId};
 use sbh_prover::{Document, Kind};
 use sbh_store::spec_drift::DocumentForProof;
 use sbh_workflows::spec_drift::{ProveInput, ProveOutcome, ProveResume};
@@ -8,7 +8,7 @@ use sbh_workflows::spec_drift::{ProveInput, ProveOutcome, ProveResume};
 use super::SpecDrift;
 use super::chunk::{Chunk, End};
 use super::staging;
-use crate::error::{Failure, FailureKind};
+use crate::error::{Failure, FailureKind, PATIENCE};
 use crate::pulse::Pulse;
 
 impl SpecDrift {
@@ -20,18 +20,26 @@ impl SpecDrift {
         input: &ProveInput,
         before: Option<ProveResume>,
     ) -> Result<ProveOutcome, Failure> {
-        let ProveInput { tenant, document, resume, force } = input;
-        let loaded = self.parts.store.document_for_proof(tenant, *document).await?;
+        let ProveInput { tenant, document, resume, .. } = input;
+        let store = &self.parts.store;
+        // Requests in the inbox are taken up when a proof begins, and never in its midst: what was
+        // judged before is no answer to them.
+        let wished = match (resume, &before) {
+            (None, None) => store.take_reproves(tenant, *document).await?,
+            _ => store.taken_reproves(tenant, *document).await?,
+        };
+        let force = input.force || wished;
+        let loaded = store.document_for_proof(tenant, *document).await?;
         let Some(hash) = loaded.observed else {
             return Ok(match (resume, loaded.recorded) {
                 (Some(_), _) => self.superseded(),
                 (None, Some(_)) => ProveOutcome::Removed,
-                (None, None) => ProveOutcome::Unchanged,
+                (None, None) => self.unchanged(input).await?,
             });
         };
         match resume {
             Some(resume) if resume.hash != hash => return Ok(self.superseded()),
-            None if loaded.recorded == Some(hash) && !force => return Ok(ProveOutcome::Unchanged),
+            None if loaded.recorded == Some(hash) && !force => return self.unchanged(input).await,
             _ => {}
         }
         let start = resume.as_ref().map_or(0, |resume| resume.from);
@@ -51,12 +59,12 @@ impl SpecDrift {
             Parsed::Document(parsed, loaded) => (parsed, loaded),
         };
         let total = u32::try_from(parsed.invariants.len()).unwrap_or(u32::MAX);
-        let recorded = if *force { &[] } else { loaded.invariants.as_slice() };
+        let recorded = if force { &[] } else { loaded.invariants.as_slice() };
         let chunk = Chunk {
             tenant,
             document: *document,
             hash,
-            force: *force,
+            force,
             blocks: &parsed.invariants,
             recorded: staging::Recorded::of(recorded),
         };
@@ -65,6 +73,47 @@ impl SpecDrift {
             End::Superseded => self.superseded(),
             End::At(ordinal) => ProveOutcome::More { resume: resume_at(hash, ordinal), total },
         })
+    }
+
+    /// There is nothing to do: so much for those who asked.
+    async fn unchanged(&self, input: &ProveInput) -> Result<ProveOutcome, Failure> {
+        self.parts.store.close_reproves(&input.tenant, input.document).await?;
+        Ok(ProveOutcome::Unchanged)
+    }
+
+    /// Judges, and notes with the requests for this proof that it failed for good.
+    pub(crate) async fn judge_or_note(
+        &self,
+        pulse: &Pulse,
+        input: &ProveInput,
+        before: Option<ProveResume>,
+        attempt: u32,
+    ) -> Result<ProveOutcome, Failure> {
+        let result = self.judge(pulse, input, before).await;
+        let Err(failure) = &result else { return result };
+        if !failure.kind.is_final() && attempt < PATIENCE {
+            return result;
+        }
+        let (store, most) = (&self.parts.store, self.parts.config.starter.max_attempts);
+        let reason = failure.to_string();
+        if let Err(error) = store.fail_reproves(&input.tenant, input.document, &reason, most).await
+        {
+            tracing::warn!(%error, "a failed proof could not be noted with those who asked for it");
+        }
+        self.note_failure(&input.tenant, input.document, &reason).await;
+        result
+    }
+
+    /// Notes with an open document that a run failed for good: after too many it is given up.
+    pub(super) async fn note_failure(&self, tenant: &TenantId, document: DocumentId, reason: &str) {
+        let most = self.parts.config.starter.max_attempts;
+        match self.parts.store.fail_document(tenant, document, reason, most).await {
+            Ok(0) => {}
+            Ok(parked) => {
+                tracing::warn!(%tenant, %document, parked, reason, "notices are parked: sbh inbox");
+            }
+            Err(error) => tracing::warn!(%error, "a failed proof could not be noted"),
+        }
     }
 
     fn superseded(&self) -> ProveOutcome {

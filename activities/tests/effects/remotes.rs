@@ -7,6 +7,7 @@ use sbh_activities::FailureKind;
 use sbh_activities::git::{Credential, Git, credential};
 use sbh_domain::RepositoryId;
 use sbh_runtime::config::GitConfig;
+use sbh_store::connection::SealedCredential;
 use uuid::Uuid;
 
 use crate::https::{HttpsServer, certificate};
@@ -274,4 +275,26 @@ async fn a_hostile_repository_runs_nothing() {
     let _ = std::fs::remove_file(&trap);
     mirror.fetch(&remote, None).await.unwrap();
     assert!(!trap.exists(), "a hook of the remote ran");
+}
+
+#[tokio::test]
+async fn a_credential_is_not_opened_for_another_host() {
+    let world = World::new().await;
+    let sealed = world.keyring.seal(credential::PURPOSE, b"ada:s3cret");
+    let host = "github.com".parse().unwrap();
+    let stored = SealedCredential { sealed: &sealed, host: &host };
+    let connection = world
+        .store
+        .create_connection(&world.tenant, "ada", "github", "hub", b"s", Some(stored))
+        .await
+        .unwrap();
+    // Somebody listens where the repository points.
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("https://{}/acme/shop", listener.local_addr().unwrap());
+    let repository = world.track(&url, None, Some(connection)).await;
+    let (kind, is_final, message) = world.sync_fails(repository).await;
+    assert_eq!((kind.as_str(), is_final), ("CredentialUnusable", true), "{message}");
+    assert!(message.contains("github.com") && !message.contains("s3cret"), "{message}");
+    assert!(listener.accept().is_err(), "nobody came");
 }

@@ -236,6 +236,17 @@ async fn a_deleted_branch_is_said_and_its_notices_are_parked_in_the_end() {
 }
 
 #[tokio::test]
+async fn what_only_a_person_can_mend_is_parked_at_once() {
+    let world = World::new().await;
+    let repository = world.track("https://127.0.0.1/specs.git", None, None).await;
+    let (kind, is_final, message) = world.sync_fails(repository).await;
+    assert_eq!((kind.as_str(), is_final), ("AddressRefused", true), "{message}");
+    let notices = world.notices(repository).await;
+    assert_eq!(notices[0].0, "parked");
+    assert!(message.contains(notices[0].1.as_deref().unwrap()), "{message}: {notices:?}");
+}
+
+#[tokio::test]
 async fn without_a_branch_the_remote_s_default_is_followed() {
     let world = World::new().await;
     let origin = world.origin("a");
@@ -258,10 +269,11 @@ async fn a_repeated_synchronisation_ends_where_the_first_did() {
     origin.write("specs/a.md", document("a", [1])).commit();
     let repository = world.track_origin(&origin).await;
     let sync = SyncId(Uuid::new_v4());
-    world.sync_as(repository, sync).await.unwrap();
+    assert_eq!(world.sync_as(repository, sync).await.unwrap().changed, 1);
     let documents = format!("{:?}", world.documents(repository).await);
     let notices = world.notices(repository).await;
-    world.sync_as(repository, sync).await.unwrap();
+    // Its worker may have died before it could say so: what it found is still to be announced.
+    assert_eq!(world.sync_as(repository, sync).await.unwrap().changed, 1);
     assert_eq!(format!("{:?}", world.documents(repository).await), documents);
     assert_eq!(world.notices(repository).await, notices);
 }

@@ -2,6 +2,7 @@
 
 use sbh_activities::SpecDrift;
 use sbh_domain::{Digest, SyncId, Verdict};
+use sbh_store::reprove::NewReprove;
 use sbh_workflows::spec_drift::{ProveOutcome, ProveResume};
 use uuid::Uuid;
 
@@ -246,6 +247,7 @@ async fn verdicts_that_are_not_staged_are_not_recorded() {
         total: 2,
         workflow_id: "w".into(),
         run_id: "r".into(),
+        traces: sbh_domain::Traces::new(),
     };
     let error = world.environment.run(SpecDrift::record, input).await.unwrap_err();
     let (kind, is_final, message) = crate::world::failure(error);
@@ -276,4 +278,45 @@ async fn a_cancelled_proof_ends_at_once_and_kills_its_solver() {
     let error = result.unwrap_err();
     assert!(format!("{error:?}").contains("Cancelled"), "{error:?}");
     assert_eq!(world.pool.stats().running, 0);
+}
+
+#[tokio::test]
+async fn requests_in_the_inbox_are_answered_by_the_next_proof() {
+    let world = World::new().await;
+    let origin = world.origin("a");
+    origin.write("specs/a.md", document("a", [1, 2])).commit();
+    let repository = world.track_origin(&origin).await;
+    world.sync(repository).await;
+    world.settle(repository).await;
+    let id = world.document(repository, "specs/a.md").await.id;
+    let proofs = world.metric("sbh_proofs_total");
+    let request = async |force: bool| {
+        let new = NewReprove {
+            tenant: world.tenant.clone(),
+            document: id,
+            actor: "ada".to_owned(),
+            force,
+            trace: None,
+        };
+        world.store.request_reprove(&new).await.unwrap()
+    };
+    let state = async |row| {
+        let row = world.store.inbox_row(&world.tenant, row).await.unwrap();
+        (row.state, row.reason)
+    };
+    let ended = |how: &str| ("closed".to_owned(), Some(how.to_owned()));
+
+    // The workflow is only signalled: what is wanted stands in the inbox.
+    let row = request(true).await;
+    let outcome = world.prove(id, false).await;
+    assert!(matches!(outcome, ProveOutcome::Staged { total: 2, .. }), "{outcome:?}");
+    assert_eq!(state(row).await.0, "open");
+    world.record(id, &outcome).await;
+    assert_eq!(state(row).await, ended("recorded"));
+    assert_eq!(world.metric("sbh_proofs_total"), proofs + 2);
+    assert!(matches!(world.prove(id, false).await, ProveOutcome::Unchanged));
+
+    let row = request(false).await;
+    assert!(matches!(world.prove(id, false).await, ProveOutcome::Unchanged));
+    assert_eq!(state(row).await, ended("unchanged"));
 }

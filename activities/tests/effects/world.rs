@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use prometheus::Registry;
 use sbh_activities::{Activities, DocumentSignals, HeadPoll, Parts, RepoSync, SpecDrift};
-use sbh_domain::{ConnectionId, DocumentId, RepositoryId, SyncId, TenantId};
+use sbh_domain::{ConnectionId, DocumentId, RepositoryId, SyncId, TenantId, Traces};
 use sbh_prover::{Limits, Pool, PoolConfig};
 use sbh_runtime::{Config, Keyring, valkey::Valkey};
 use sbh_store::Store;
@@ -48,7 +48,11 @@ pub struct Signals {
 }
 
 impl DocumentSignals for Signals {
-    fn notify<'a>(&'a self, document: &'a OpenDocument) -> BoxFuture<'a, anyhow::Result<()>> {
+    fn notify<'a>(
+        &'a self,
+        document: &'a OpenDocument,
+        _traces: &'a Traces,
+    ) -> BoxFuture<'a, anyhow::Result<()>> {
         let mut told = self.told.lock().unwrap();
         if self.until.lock().unwrap().is_some_and(|until| told.len() >= until) {
             return Box::pin(async { Err(anyhow::anyhow!("Temporal is away")) });
@@ -163,6 +167,7 @@ impl World {
             connection: None,
             dedup_key: key.to_owned(),
             hint: serde_json::json!({}),
+            trace: None,
         };
         self.store.accept(&notice).await.unwrap();
     }
@@ -173,7 +178,8 @@ impl World {
         repository: RepositoryId,
         sync: SyncId,
     ) -> Result<SyncOutcome, (String, bool, String)> {
-        let input = SyncInput { tenant: self.tenant.clone(), repository, sync };
+        let traces = Traces::new();
+        let input = SyncInput { tenant: self.tenant.clone(), repository, sync, traces };
         self.environment.run(RepoSync::sync, input).await.map_err(failure)
     }
 
@@ -189,7 +195,8 @@ impl World {
 
     /// Runs the activity `announce`.
     pub async fn announce(&self, repository: RepositoryId) -> Result<u32, (String, bool, String)> {
-        let input = AnnounceInput { tenant: self.tenant.clone(), repository };
+        let traces = Traces::new();
+        let input = AnnounceInput { tenant: self.tenant.clone(), repository, traces };
         let outcome = self.environment.run(RepoSync::announce, input).await.map_err(failure)?;
         Ok(outcome.documents)
     }
@@ -201,7 +208,8 @@ impl World {
 
     /// The input that begins a proof.
     pub fn prove_input(&self, document: DocumentId, force: bool) -> ProveInput {
-        ProveInput { tenant: self.tenant.clone(), document, resume: None, force }
+        let traces = Traces::new();
+        ProveInput { tenant: self.tenant.clone(), document, resume: None, force, traces }
     }
 
     /// Runs the activity `prove` until the document is done, as the workflow does.
@@ -230,6 +238,7 @@ impl World {
             total,
             workflow_id: "w".into(),
             run_id: "r".into(),
+            traces: Traces::new(),
         };
         self.environment.run(SpecDrift::record, input).await.map_err(failure).unwrap()
     }

@@ -15,7 +15,7 @@ use crate::{out, outln};
 /// Runs it.
 pub async fn run(client: &Client, command: ConnectionCommand, as_json: bool) -> Result<()> {
     match command {
-        ConnectionCommand::Add { name, credential_stdin } => {
+        ConnectionCommand::Add { name, credential_stdin, credential_host } => {
             let credential = if credential_stdin {
                 let mut credential = String::new();
                 let read = std::io::stdin().take(64 << 10).read_to_string(&mut credential);
@@ -27,7 +27,8 @@ pub async fn run(client: &Client, command: ConnectionCommand, as_json: bool) -> 
             } else {
                 None
             };
-            let new = NewConnection { source: None, name, secret: None, credential };
+            let new =
+                NewConnection { source: None, name, secret: None, credential, credential_host };
             let made: ConnectionMade = client.post("/api/connections", &new).await?;
             if as_json {
                 return print_json(&made);

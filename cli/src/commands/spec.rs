@@ -1,6 +1,7 @@
 //! `sbh spec`: documents and their verdicts.
 
 use anyhow::Result;
+use sbh_api::inbox::{InboxRow, InboxState};
 use sbh_api::spec_drift::{
     Document, DocumentStatus, Invariant, Reprove, ReproveAnswer, SpecDriftPhase,
 };
@@ -83,7 +84,20 @@ async fn reprove(client: &Client, id: Uuid, force: bool, as_json: bool) -> Resul
         let of = status.of.map_or_else(String::new, |of| format!(" of {of}"));
         step.tick(format!("{}{of} invariants", status.done));
         let recorded = status.document.recorded_at > before.recorded_at;
+        let row: Option<InboxRow> = match answer.inbox_id {
+            Some(inbox) => Some(client.get(&format!("/api/inbox/{inbox}")).await?),
+            None => None,
+        };
+        let (closed, parked) = row.as_ref().map_or((false, false), |row| {
+            (row.state == InboxState::Closed, row.state == InboxState::Parked)
+        });
+        if let Some(row) = row.filter(|_| parked) {
+            step.failed("not proved");
+            let reason = row.reason.unwrap_or_default();
+            anyhow::bail!("the proof was tried too often: {}; see ./sbh inbox", plain(&reason));
+        }
         if recorded
+            || closed
             || (answer.accepted
                 && status.live
                 && status.phase == SpecDriftPhase::Idle

@@ -104,6 +104,7 @@ impl<'a> Stage<'a> {
                     name: CONNECTION.into(),
                     secret: None,
                     credential: None,
+                    credential_host: None,
                 };
                 let made: ConnectionMade = self.client.post("/api/connections", &new).await?;
                 (made.id, made.secret)

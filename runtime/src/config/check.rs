@@ -36,10 +36,11 @@ impl Config {
         if self.auth.jwks_url.as_deref().is_some_and(|url| !http(url)) {
             return refuse("auth", "jwks_url", "write https://host/path");
         }
-        let positive: [(&str, &str, u64); 13] = [
+        let positive: [(&str, &str, u64); 14] = [
             ("database", "max_connections", self.database.max_connections.into()),
             ("starter", "max_open_notices", self.starter.max_open_notices.max(0).unsigned_abs()),
             ("starter", "max_attempts", self.starter.max_attempts.max(0).unsigned_abs().into()),
+            ("starter", "retention_days", self.starter.retention_days),
             ("workers", "max_proofs", self.workers.max_proofs as u64),
             ("workers", "max_syncs", self.workers.max_syncs as u64),
             ("git", "mirror_quota_mb", self.git.mirror_quota_mb),

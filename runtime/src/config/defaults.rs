@@ -38,6 +38,7 @@ impl Default for StarterConfig {
             max_open_notices: 100_000,
             reconcile_after_s: 30,
             max_attempts: 10,
+            retention_days: 90,
             drain_s: 10,
         }
     }
@@ -94,7 +95,7 @@ impl Default for ProverConfig {
             processes: 2,
             time_ms: 10_000,
             memory_mb: 512,
-            rlimit: 200_000_000,
+            rlimit: 60_000_000,
             audit_share: 0.01,
         }
     }

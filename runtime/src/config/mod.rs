@@ -92,6 +92,8 @@ pub struct StarterConfig {
     pub reconcile_after_s: u64,
     /// Failed attempts after which a notice is parked.
     pub max_attempts: i32,
+    /// Days after which closed inbox rows and finished synchronisations are deleted.
+    pub retention_days: u64,
     /// Seconds that open requests get at shutdown.
     pub drain_s: u64,
 }

@@ -25,6 +25,7 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("starter.max_open_notices", "7", "7"),
     ("starter.reconcile_after_s", "8", "8"),
     ("starter.max_attempts", "9", "9"),
+    ("starter.retention_days", "10", "10"),
     ("starter.drain_s", "11", "11"),
     ("auth.issuer", "i", r#""i""#),
     ("auth.audience", "a", r#""a""#),

@@ -78,6 +78,7 @@ impl Entities {
             debounce: self.debounce,
             idle_s: self.idle_s,
             carried: 0,
+            owes_announcement: false,
             traces: Traces::new(),
         };
         let started = self.client.signal_with_start_workflow(

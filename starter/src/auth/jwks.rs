@@ -20,6 +20,8 @@ const MAX_BYTES: usize = 256 * 1024;
 pub struct Keys {
     url: String,
     client: reqwest::Client,
+    refresh_after: Duration,
+    trust_for: Duration,
     held: Mutex<Held>,
 }
 
@@ -44,17 +46,23 @@ impl Keys {
             .connect_timeout(TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Self { url: url.to_owned(), client, held: Mutex::default() })
+        Ok(Self {
+            url: url.to_owned(),
+            client,
+            refresh_after: REFRESH_AFTER,
+            trust_for: TRUST_FOR,
+            held: Mutex::default(),
+        })
     }
 
     /// The key with this id and the algorithm that its type fixes.
     pub async fn find(&self, kid: &str) -> Option<(DecodingKey, Algorithm)> {
         let mut held = self.held.lock().await;
-        let fresh = held.answered.is_some_and(|at| at.elapsed() < TRUST_FOR);
+        let fresh = held.answered.is_some_and(|at| at.elapsed() < self.trust_for);
         if fresh && let Some(found) = held.keys.get(kid) {
             return Some(found.clone());
         }
-        if held.asked.is_none_or(|at| at.elapsed() >= REFRESH_AFTER) {
+        if held.asked.is_none_or(|at| at.elapsed() >= self.refresh_after) {
             held.asked = Some(Instant::now());
             match self.fetch().await {
                 Ok(keys) => {
@@ -113,26 +121,4 @@ fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const X: &str = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
-    const Y: &str = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
-
-    #[test]
-    fn the_key_s_type_fixes_the_algorithm() {
-        let text = serde_json::json!({ "keys": [
-            { "kty": "EC", "kid": "ec", "crv": "P-256", "x": X, "y": Y },
-            { "kty": "RSA", "kid": "rsa", "n": "sXchTWsZ", "e": "AQAB", "alg": "RS256", "use": "sig" },
-            { "kty": "RSA", "kid": "other", "n": "sXchTWsZ", "e": "AQAB", "alg": "RS512" },
-            { "kty": "RSA", "kid": "encrypts", "n": "sXchTWsZ", "e": "AQAB", "use": "enc" },
-            { "kty": "oct", "kid": "symmetric", "k": "c3dvcmRmaXNo" },
-            { "kty": "RSA", "n": "sXchTWsZ", "e": "AQAB" },
-        ]});
-        let keys = parse(text.to_string().as_bytes()).unwrap();
-        let mut found: Vec<_> =
-            keys.iter().map(|(kid, (_, algorithm))| (kid.as_str(), *algorithm)).collect();
-        found.sort_by_key(|(kid, _)| *kid);
-        assert_eq!(found, [("ec", Algorithm::ES256), ("rsa", Algorithm::RS256)]);
-    }
-}
+mod tests;

@@ -7,6 +7,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use sbh_api::Problem;
+use sbh_domain::TraceParent;
+use sbh_runtime::trace;
 use tracing::Instrument;
 
 use crate::problem;
@@ -16,7 +18,7 @@ use crate::state::Shared;
 const REQUEST_ID: &str = "x-request-id";
 
 /// Layer of all routes. Logs the route's template, never the address: that may hold a token.
-pub async fn observe(State(state): State<Shared>, request: Request, next: Next) -> Response {
+pub async fn observe(State(state): State<Shared>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     let method = request.method().clone();
@@ -27,8 +29,11 @@ pub async fn observe(State(state): State<Shared>, request: Request, next: Next) 
         request_id = id,
         %method,
         route,
-        trace_parent = traceparent(request.headers()).unwrap_or_default(),
     );
+    let trace = trace::join(&span, &traceparent(request.headers()).into_iter().collect());
+    if let Some(trace) = trace.first() {
+        request.extensions_mut().insert(trace);
+    }
     let mut response = next.run(request).instrument(span.clone()).await;
     if let Some(mut problem) = response.extensions_mut().remove::<Problem>() {
         problem.instance = Some(id.clone());
@@ -69,13 +74,11 @@ fn request_id(headers: &HeaderMap) -> String {
     given.map_or_else(|| uuid::Uuid::now_v7().to_string(), str::to_owned)
 }
 
-/// A well-formed W3C `traceparent`.
-fn traceparent(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get("traceparent")?.to_str().ok()?;
-    let parts: Vec<_> = value.split('-').collect();
-    let lengths = parts.iter().map(|part| part.len());
-    let hex = parts.iter().all(|part| part.bytes().all(|b| b.is_ascii_hexdigit()));
-    (lengths.eq([2, 32, 16, 2]) && hex).then_some(value)
+/// The caller's trace. One that is given twice, or that nobody can read, is none.
+fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut given = headers.get_all("traceparent").iter();
+    let (first, None) = (given.next()?, given.next()) else { return None };
+    first.to_str().ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -97,7 +100,10 @@ mod tests {
     #[test]
     fn only_a_trace_parent_is_one() {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        assert_eq!(traceparent(&with("traceparent", good)), Some(good));
+        assert_eq!(traceparent(&with("traceparent", good)), good.parse().ok());
+        let mut twice = with("traceparent", good);
+        twice.append("traceparent", good.parse().unwrap());
+        assert_eq!(traceparent(&twice), None);
         for bad in ["", "00", "00-xyz-00f067aa0ba902b7-01", &good[1..], &good.replace('4', "g")] {
             assert_eq!(traceparent(&with("traceparent", bad)), None, "{bad}");
         }

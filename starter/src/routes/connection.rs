@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use sbh_api::connection::{Connection, ConnectionMade, NewConnection, Rotate, Rotated};
 use sbh_api::page::PageQuery;
 use sbh_api::{Page, Problem};
-use sbh_domain::{ConnectionId, Permission};
+use sbh_domain::{ConnectionId, GitHost, Permission};
+use sbh_store::connection::SealedCredential;
 
 use crate::auth::Caller;
 use crate::extract::{Body, Id, OptionalBody, Query};
@@ -16,6 +17,9 @@ use crate::paging;
 use crate::problem::{Failure, Kind};
 use crate::state::Shared;
 use crate::webhooks::{CREDENTIAL_PURPOSE, SECRET_PURPOSE};
+
+/// Where credentials are for, when nothing is said.
+const GITHUB: &str = "github.com";
 
 /// Lists the tenant's connections by name.
 #[utoipa::path(get, path = "/api/connections", tag = "connections", params(PageQuery),
@@ -59,16 +63,20 @@ pub async fn create(
         credential => credential
             .map(|credential| state.keyring.seal(CREDENTIAL_PURPOSE, credential.as_bytes())),
     };
+    // Whoever may point a repository at an address must not choose where the credential goes.
+    let host: GitHost =
+        match (&credential, new.credential_host.as_deref()) {
+            (None, Some(_)) => {
+                return Err(Failure::new(Kind::Invalid, "credential_host: there is no credential"));
+            }
+            (_, host) => host.unwrap_or(GITHUB).trim().parse().map_err(|error| {
+                Failure::new(Kind::Invalid, format!("credential_host: {error}"))
+            })?,
+        };
+    let credential = credential.as_deref().map(|sealed| SealedCredential { sealed, host: &host });
     let id = state
         .store
-        .create_connection(
-            &caller.tenant,
-            &caller.subject,
-            &source,
-            name,
-            &sealed,
-            credential.as_deref(),
-        )
+        .create_connection(&caller.tenant, &caller.subject, &source, name, &sealed, credential)
         .await?;
     let made = ConnectionMade {
         id: id.0,
@@ -127,6 +135,7 @@ fn shown(state: &Shared, connection: sbh_store::connection::Connection) -> Conne
         name: connection.name,
         live_secrets: connection.live_secrets,
         has_credential: connection.has_credential,
+        credential_host: connection.credential_host.map(|host| host.to_string()),
         created_at: connection.created_at,
         last_delivery_at: connection.last_delivery_at,
         last_error: connection.last_error,

@@ -2,10 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use sbh_api::inbox::{InboxQuery, InboxRow, InboxState};
+use sbh_api::inbox::{InboxQuery, InboxRetried, InboxRetryQuery, InboxRow, InboxState};
 use sbh_api::page::PageQuery;
 use sbh_api::{Page, Problem};
-use sbh_domain::{InboxId, Permission};
+use sbh_domain::{InboxId, Permission, RepositoryId};
 
 use crate::auth::Caller;
 use crate::extract::{Id, Query};
@@ -59,6 +59,22 @@ pub async fn retry(
     Ok(Json(shown(state.store.inbox_row(&caller.tenant, id).await?)?))
 }
 
+/// Tries all parked notices again, or those of one repository.
+#[utoipa::path(post, path = "/api/inbox/retry", tag = "inbox",
+    params(InboxRetryQuery, ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 200, body = InboxRetried), (status = 403, body = Problem)))]
+pub async fn retry_all(
+    State(state): State<Shared>,
+    caller: Caller,
+    Query(which): Query<InboxRetryQuery>,
+) -> Result<Json<InboxRetried>, Failure> {
+    caller.may(Permission::EditRepositories)?;
+    let repository = which.repository.map(RepositoryId);
+    let retried = state.store.retry_notices(&caller.tenant, &caller.subject, repository).await?;
+    state.wake.ask();
+    Ok(Json(InboxRetried { retried }))
+}
+
 fn shown(row: sbh_store::inbox::InboxRow) -> Result<InboxRow, Failure> {
     let state = match row.state.as_str() {
         "open" => InboxState::Open,
@@ -72,6 +88,7 @@ fn shown(row: sbh_store::inbox::InboxRow) -> Result<InboxRow, Failure> {
     Ok(InboxRow {
         id: row.id.0,
         repository: row.repository.0,
+        document: row.document.map(|document| document.0),
         source: row.source,
         state,
         reason: row.reason,

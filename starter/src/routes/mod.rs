@@ -32,6 +32,7 @@ pub fn router() -> Router<Shared> {
         .route("/api/specs/{document}/reprove", post(spec_drift::reprove))
         .route("/api/inbox", get(inbox::list))
         .route("/api/inbox/{id}", get(inbox::show))
+        .route("/api/inbox/retry", post(inbox::retry_all))
         .route("/api/inbox/{id}/retry", post(inbox::retry))
         .route("/api/coverage", get(coverage::tenant))
         .route("/api/coverage/repository/{repo}", get(coverage::repository))

@@ -1,11 +1,11 @@
 //! Synchronising a repository, and how it stands.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use sbh_api::Problem;
 use sbh_api::repo_sync::{Acknowledged, RepoSyncPhase, RepositoryStatus};
-use sbh_domain::{Permission, RepositoryId};
+use sbh_domain::{Permission, RepositoryId, TraceParent};
 use sbh_store::inbox::{Accepted, NewNotice};
 use sbh_workflows::repo_sync;
 
@@ -23,6 +23,7 @@ use crate::state::Shared;
 pub async fn sync(
     State(state): State<Shared>,
     caller: Caller,
+    Extension(trace): Extension<TraceParent>,
     Id(repository): Id<RepositoryId>,
 ) -> Result<(StatusCode, Json<Acknowledged>), Failure> {
     caller.may(Permission::Reprove)?;
@@ -35,12 +36,15 @@ pub async fn sync(
         connection: None,
         dedup_key: "api:sync".to_owned(),
         hint: serde_json::json!({ "why": "asked for", "by": caller.subject }),
+        trace: Some(trace),
     };
-    let (id, duplicate) = match state.store.accept(&notice).await? {
-        Accepted::New(id) => (id, false),
+    let (id, duplicate) = match state.store.request_sync(&notice, &caller.subject).await? {
+        Accepted::New(id) => {
+            state.depth.accepted();
+            (id, false)
+        }
         Accepted::Duplicate(id) => (id, true),
     };
-    state.depth.accepted();
     state.wake.ask();
     Ok((StatusCode::ACCEPTED, Json(Acknowledged { id: Some(id.0), duplicate, ignored: None })))
 }
@@ -58,7 +62,7 @@ pub async fn status(
     let repository = state.store.repository(&caller.tenant, id).await?;
     let (coverage, open_notices, live) = tokio::join!(
         state.store.coverage_of(&caller.tenant, id),
-        open_notices(&state, &caller, id),
+        state.store.open_notices(&caller.tenant, id),
         state.engine.repo_sync_status(&caller.tenant, id),
     );
     let coverage = coverage?;
@@ -75,20 +79,6 @@ pub async fn status(
         workflow_id,
         repository: shown(repository),
     }))
-}
-
-/// The tenant's open rows about one repository. There are few unless the inbox is full.
-async fn open_notices(state: &Shared, caller: &Caller, id: RepositoryId) -> Result<i64, Failure> {
-    const PAGE: i64 = 1_000;
-    let (mut open, mut before) = (0, None);
-    loop {
-        let rows = state.store.inbox(&caller.tenant, Some("open"), before, PAGE).await?;
-        open += rows.iter().filter(|row| row.repository == id).count() as i64;
-        before = rows.last().map(|row| row.id);
-        if i64::try_from(rows.len()).is_ok_and(|rows| rows < PAGE) {
-            return Ok(open);
-        }
-    }
 }
 
 fn phase(phase: repo_sync::RepoSyncPhase) -> RepoSyncPhase {

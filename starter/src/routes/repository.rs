@@ -144,7 +144,9 @@ fn checked(new: NewRepository) -> Result<sbh_store::repository::NewRepository, F
         return invalid("url: use a git address of 1 to 2000 printable characters");
     }
     if !is_git_address(&url) {
-        return invalid("url: use https://host/path, ssh://user@host/path, user@host:path or a file path");
+        return invalid(
+            "url: use https://host/path, ssh://user@host/path, user@host:path or a file path",
+        );
     }
     if let Some((scheme, rest)) = url.split_once("://") {
         let authority = rest.split('/').next().unwrap_or_default();

@@ -2,23 +2,24 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use axum::{Extension, Json};
 use sbh_api::page::PageQuery;
 use sbh_api::spec_drift::{
     Assignment, Document, DocumentStatus, DocumentWithInvariants, DocumentsQuery, Invariant,
     Reprove, ReproveAnswer, SpecDriftPhase,
 };
 use sbh_api::{Page, Problem};
-use sbh_domain::{DocumentId, Permission, RepositoryId};
+use sbh_domain::{DocumentId, Permission, RepositoryId, TraceParent};
+use sbh_store::reprove::NewReprove;
 use sbh_workflows::spec_drift;
 
 use super::verdict;
 use crate::auth::Caller;
 use crate::extract::{Id, OptionalBody, Query};
 use crate::paging;
-use crate::problem::{Failure, Kind};
+use crate::problem::Failure;
 use crate::state::Shared;
 
 /// How long a caller waits for the workflow to take a request up.
@@ -117,8 +118,8 @@ pub async fn status(
 
 /// Asks for a document to be proved again.
 ///
-/// 200 when its workflow has taken the request up; 202 when it did not answer in time and the request
-/// is still under way.
+/// The request is an inbox row, which is closed when the proof is recorded. 200 when the document's
+/// workflow has taken it up; 202 when it did not answer in time: it will hear of it when it can.
 #[utoipa::path(post, path = "/api/specs/{document}/reprove", tag = "specs", request_body = Reprove,
     params(("document" = uuid::Uuid, Path), ("Idempotency-Key" = Option<String>, Header)),
     responses((status = 200, body = ReproveAnswer), (status = 202, body = ReproveAnswer),
@@ -128,42 +129,54 @@ pub async fn reprove(
     State(state): State<Shared>,
     caller: Caller,
     Id(id): Id<DocumentId>,
+    Extension(trace): Extension<TraceParent>,
     headers: HeaderMap,
     OptionalBody(wanted): OptionalBody<Reprove>,
 ) -> Result<(StatusCode, Json<ReproveAnswer>), Failure> {
     caller.may(Permission::Reprove)?;
-    state.store.document(&caller.tenant, id).await?;
-    let update_id =
-        crate::idempotency::key(&headers)?.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    let key = crate::idempotency::key(&headers)?;
+    crate::inbox_limit::check(&state).await?;
+    let request = NewReprove {
+        tenant: caller.tenant.clone(),
+        document: id,
+        actor: caller.subject.clone(),
+        force: wanted.force,
+        trace: Some(trace),
+    };
+    // Committed before anything else: whatever happens from here on, it will be done.
+    let inbox_id = state.store.request_reprove(&request).await?;
+    state.depth.accepted();
+    let update_id = key.unwrap_or_else(|| inbox_id.to_string());
     let workflow_id = spec_drift::workflow_id(&caller.tenant, id);
     let mut answer = ReproveAnswer {
         accepted: false,
         queued_behind: false,
         workflow_url: state.engine.page(&workflow_id, None),
         workflow_id,
-        inbox_id: None,
+        inbox_id: Some(inbox_id.0),
     };
     let (engine, tenant) = (state.engine.clone(), caller.tenant.clone());
-    let task =
-        tokio::spawn(async move { engine.reprove(&tenant, id, wanted.force, &update_id).await });
-    match tokio::time::timeout(DEADLINE, task).await {
+    let task = tokio::spawn(async move {
+        engine.reprove(&tenant, id, wanted.force, &update_id, [trace].into_iter().collect()).await
+    });
+    let why = match tokio::time::timeout(DEADLINE, task).await {
         Ok(Ok(Ok(taken))) => {
             answer.accepted = true;
             answer.queued_behind = taken.queued_behind;
-            Ok((StatusCode::OK, Json(answer)))
+            return Ok((StatusCode::OK, Json(answer)));
         }
-        // The request goes on: the same update id makes repeating it harmless.
-        Err(_) => Ok((StatusCode::ACCEPTED, Json(answer))),
-        Ok(Ok(Err(error))) if error.is_away() => {
-            tracing::warn!(document = %id, %error, "a proof could not be asked for");
-            Err(Failure::new(Kind::Unavailable, "Temporal did not take the request").retry_after(5))
-        }
-        Ok(Ok(Err(error))) => {
-            tracing::error!(document = %id, %error, "a proof was refused");
-            Err(Failure::new(Kind::Conflict, "the document's workflow refused the request"))
-        }
-        Ok(Err(_)) => Err(Failure::new(Kind::Internal, "the request could not be made")),
+        Ok(Ok(Err(error))) => error.to_string(),
+        Ok(Err(error)) => error.to_string(),
+        // The call goes on; should it be taken after all, the proof answers the same row.
+        Err(_) => format!("no answer within {} s", DEADLINE.as_secs()),
+    };
+    tracing::warn!(document = %id, inbox = %inbox_id, why, "a proof waits in the inbox");
+    if let Err(error) = state.store.release_reprove(&caller.tenant, inbox_id).await {
+        // It stays marked as signalled and is claimed after `reconcile_after_s`.
+        tracing::warn!(inbox = %inbox_id, %error, "a request could not be given back");
     }
+    state.wake.ask();
+    Ok((StatusCode::ACCEPTED, Json(answer)))
 }
 
 async fn page(

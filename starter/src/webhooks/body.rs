@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use futures::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -34,9 +34,20 @@ impl Default for Budget {
 /// A whole body. Its share of the budget is free again when it is dropped.
 #[derive(Debug)]
 pub struct Whole {
-    /// The bytes.
-    pub bytes: Vec<u8>,
-    _share: OwnedSemaphorePermit,
+    /// The bytes. Cloning shares them.
+    pub bytes: Bytes,
+    share: OwnedSemaphorePermit,
+}
+
+impl Whole {
+    /// Takes a share of the budget for a copy of the body as well.
+    ///
+    /// # Errors
+    /// [`Kind::Overloaded`] when other bodies fill the budget.
+    pub fn pay_for_a_copy(&mut self, budget: &Budget) -> Result<(), Failure> {
+        self.share.merge(take(budget, self.bytes.len())?);
+        Ok(())
+    }
 }
 
 /// Reads a body to its end.
@@ -54,7 +65,7 @@ pub async fn read(budget: &Budget, headers: &HeaderMap, body: Body) -> Result<Wh
     }
     let reading = async {
         let mut share = take(budget, UNIT)?;
-        let mut bytes = Vec::new();
+        let mut bytes: Vec<u8> = Vec::new();
         let mut chunks = body.into_data_stream();
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk
@@ -62,14 +73,20 @@ pub async fn read(budget: &Budget, headers: &HeaderMap, body: Body) -> Result<Wh
             if bytes.len() + chunk.len() > MAX_BYTES {
                 return Err(too_large());
             }
-            // Paid for as it arrives: a declared length alone takes nothing from others.
+            // Paid for as it arrives: a declared length alone takes nothing from others. What is paid
+            // for is what is allocated, which grows by doubling up to what can still come.
             let needed = bytes.len() + chunk.len();
-            if needed > share.num_permits() * UNIT {
-                share.merge(take(budget, needed - share.num_permits() * UNIT)?);
+            if needed > bytes.capacity() {
+                let most = declared.unwrap_or(MAX_BYTES).max(needed);
+                let room = (bytes.capacity() * 2).clamp(needed, most);
+                if room > share.num_permits() * UNIT {
+                    share.merge(take(budget, room - share.num_permits() * UNIT)?);
+                }
+                bytes.reserve_exact(room - bytes.len());
             }
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Whole { bytes, _share: share })
+        Ok(Whole { bytes: bytes.into(), share })
     };
     tokio::time::timeout(TIME, reading).await.unwrap_or_else(|_| {
         Err(Failure::new(
@@ -110,5 +127,17 @@ mod tests {
         assert_eq!(second.unwrap_err().kind(), Kind::Overloaded);
         drop(first);
         assert!(read(&budget, &HeaderMap::new(), Body::from(vec![0; 8 * UNIT])).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_trickles_in_is_given_up_and_its_share_is_free_again() {
+        let budget = Budget::default();
+        let trickle = futures::stream::unfold((), async |()| {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Some((Ok::<_, std::io::Error>("x"), ()))
+        });
+        let slow = read(&budget, &HeaderMap::new(), Body::from_stream(trickle)).await;
+        assert_eq!(slow.unwrap_err().kind(), Kind::RequestTimeout);
+        assert_eq!(budget.units.available_permits(), BUDGET / UNIT);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use moka::future::Cache;
+use moka::ops::compute::{CompResult, Op};
 use sbh_domain::{ConnectionId, RepositoryId, TenantId};
 use sbh_runtime::Keyring;
 use sbh_store::Store;
@@ -30,21 +31,21 @@ pub struct Live {
     pub secrets: Vec<Vec<u8>>,
     /// The repositories that it announces.
     pub repositories: Vec<(RepositoryId, Address)>,
+}
+
+/// A look-up: what was found, or when nothing was. Ids are never reused and are known to nobody before
+/// the connection is there, so that a remembered absence hides none.
+#[derive(Clone)]
+struct Found {
+    live: Option<Arc<Live>>,
     read: Instant,
 }
 
-impl Live {
-    /// Whether it is worth reading anew.
-    pub fn is_stale(&self) -> bool {
-        self.read.elapsed() >= STALE
-    }
-}
-
-/// All connections, read when needed.
+/// All connections, read when needed: by one delivery, however many wait for the same.
 pub struct Connections {
     store: Store,
     keyring: Keyring,
-    kept: Cache<ConnectionId, Arc<Live>>,
+    kept: Cache<ConnectionId, Found>,
 }
 
 impl Connections {
@@ -54,26 +55,42 @@ impl Connections {
         Self { store, keyring, kept }
     }
 
-    /// The connection; `None` where there is none (asked anew each time).
+    /// The connection; `None` where there is none.
     ///
     /// # Errors
     /// The store's.
     pub async fn get(&self, id: ConnectionId) -> Result<Option<Arc<Live>>, Failure> {
-        match self.kept.get(&id).await {
-            Some(live) => Ok(Some(live)),
-            None => self.read(id).await,
-        }
+        let found = self.kept.try_get_with(id, self.read(id)).await;
+        found.map(|found| found.live).map_err(|failure| Failure::clone(&failure))
     }
 
-    /// The connection as it is in the database now.
+    /// The connection for a delivery that does not fit what is kept: read anew, unless that was done a
+    /// moment ago. `None` where there is none any more.
     ///
     /// # Errors
     /// The store's.
-    pub async fn read(&self, id: ConnectionId) -> Result<Option<Arc<Live>>, Failure> {
-        let Some(found) = self.store.connection_for_webhook(id).await? else { return Ok(None) };
+    pub async fn newer(&self, id: ConnectionId) -> Result<Option<Arc<Live>>, Failure> {
+        let read = self.kept.entry(id).and_try_compute_with(async |kept| match kept {
+            Some(kept) if kept.value().read.elapsed() < STALE => Ok(Op::Nop),
+            _ => self.read(id).await.map(Op::Put),
+        });
+        Ok(match read.await? {
+            // Unchanged: another delivery has read it while this one waited for its turn.
+            CompResult::Inserted(entry)
+            | CompResult::ReplacedWith(entry)
+            | CompResult::Unchanged(entry) => entry.into_value().live,
+            CompResult::StillNone(_) | CompResult::Removed(_) => None,
+        })
+    }
+
+    async fn read(&self, id: ConnectionId) -> Result<Found, Failure> {
+        let read = Instant::now();
+        let Some(found) = self.store.connection_for_webhook(id).await? else {
+            return Ok(Found { live: None, read });
+        };
         let open = |sealed: &Vec<u8>| self.keyring.open(SECRET_PURPOSE, sealed);
         let secrets: Result<_, _> = found.sealed_secrets.iter().map(open).collect();
-        let live = Arc::new(Live {
+        let live = Live {
             tenant: found.tenant,
             source: found.source,
             secrets: secrets.map_err(|error| {
@@ -85,10 +102,8 @@ impl Connections {
                 .into_iter()
                 .map(|(repository, url)| (repository, address::parse(&url)))
                 .collect(),
-            read: Instant::now(),
-        });
-        self.kept.insert(id, Arc::clone(&live)).await;
-        Ok(Some(live))
+        };
+        Ok(Found { live: Some(Arc::new(live)), read })
     }
 
     /// Forgets a connection that was changed here.

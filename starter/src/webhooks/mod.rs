@@ -6,6 +6,7 @@ pub mod body;
 mod connections;
 mod counts;
 pub mod github;
+mod share;
 
 use sbh_runtime::Keyring;
 use sbh_store::Store;
@@ -22,6 +23,8 @@ pub const CREDENTIAL_PURPOSE: &str = "connection-credential";
 pub struct WebhookState {
     /// Connections with their opened secrets.
     pub connections: Connections,
+    /// Deliveries of each connection under way.
+    pub shares: share::Shares,
     /// Bytes of bodies that may be in memory at once.
     pub budget: body::Budget,
     counts: Counts,
@@ -32,6 +35,7 @@ impl WebhookState {
     pub fn new(store: Store, keyring: Keyring) -> Self {
         Self {
             connections: Connections::new(store, keyring),
+            shares: share::Shares::default(),
             budget: body::Budget::default(),
             counts: Counts::default(),
         }

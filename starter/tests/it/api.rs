@@ -103,13 +103,21 @@ async fn status_coverage_and_audit_answer_without_temporal() {
     }
     server.get("/api/coverage/repository/other").await.problem(404, "not-found");
 
+    // Asking for a synchronisation is noted; asking again while it waits is nothing new.
+    for duplicate in [false, true] {
+        let asked = server.post(&format!("/api/repositories/{id}/sync"), &json!(null)).await;
+        assert_eq!(asked.expect(202)["duplicate"], duplicate);
+    }
     let audit = server.get("/api/audit").await.expect(200);
     let actions: Vec<_> =
         audit["items"].as_array().unwrap().iter().map(|e| e["action"].clone()).collect();
-    assert_eq!(actions, [json!("repository.add"), json!("tenant.create")]);
+    assert_eq!(
+        actions,
+        [json!("repository.sync"), json!("repository.add"), json!("tenant.create")]
+    );
     assert_eq!(audit["items"][0]["actor"], "ada");
     let verified = server.get("/api/audit/verify").await.expect(200);
-    assert_eq!((&verified["valid"], &verified["entries"]), (&json!(true), &json!(2)));
+    assert_eq!((&verified["valid"], &verified["entries"]), (&json!(true), &json!(3)));
 }
 
 #[tokio::test]
@@ -199,4 +207,58 @@ async fn a_stopped_server_has_finished_what_it_began() {
     server.stop().await;
     let seen = store.connections(&"demo".parse().unwrap()).await.unwrap();
     assert_eq!(seen[0].deliveries, 1, "what was counted in memory is not lost");
+}
+
+#[tokio::test]
+async fn a_credential_goes_to_its_own_host_only() {
+    let ground = Ground::new().await;
+    let server = ground.start().await;
+    let connection = async |name: &str, extra: Value| {
+        let mut new = json!({ "name": name });
+        new.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        server.post("/api/connections", &new).await
+    };
+    let id = |made: Value| made["id"].as_str().unwrap().to_owned();
+    let github = id(connection("a", json!({ "credential": "t" })).await.expect(201));
+    let own = json!({ "credential": "t", "credential_host": "Git.Example:8443" });
+    let own = id(connection("b", own).await.expect(201));
+    let none = id(connection("c", json!({})).await.expect(201));
+    for wrong in [
+        json!({ "credential": "t", "credential_host": "https://h" }),
+        json!({ "credential": "t", "credential_host": "*" }),
+        json!({ "credential_host": "github.com" }),
+    ] {
+        connection("d", wrong).await.problem(400, "invalid-request");
+    }
+    let listed = server.get("/api/connections").await.expect(200);
+    let hosts: Vec<_> =
+        listed["items"].as_array().unwrap().iter().map(|c| c["credential_host"].clone()).collect();
+    assert_eq!(hosts, [json!("github.com"), json!("git.example:8443"), Value::Null]);
+
+    // An editor points repositories at addresses, and so does not choose who gets the credential.
+    let add = async |url: &str, connection: &str| {
+        let new = json!({ "url": url, "connection_id": connection, "name": format!("{url} {connection}") });
+        let editor = token("demo", "editor");
+        let request = server.request(Method::POST, "/api/repositories").bearer_auth(editor);
+        server.send(request.json(&new)).await
+    };
+    for (url, connection) in [
+        ("https://evil.example/acme/shop", &github),
+        ("https://github.com.evil.example/acme/shop", &github),
+        ("https://github.com:8443/acme/shop", &github),
+        ("git@evil.example:acme/shop", &github),
+        ("file:///srv/git/shop", &github),
+        ("https://git.example/acme/shop", &own),
+    ] {
+        let refused = add(url, connection).await.problem(422, "credential-host");
+        assert!(refused["detail"].as_str().unwrap().contains("credential is for"), "{refused}");
+    }
+    for (url, connection) in [
+        ("https://github.com/acme/shop", &github),
+        ("git@github.com:acme/shop", &github),
+        ("https://git.example:8443/acme/shop", &own),
+        ("https://elsewhere.example/acme/shop", &none),
+    ] {
+        add(url, connection).await.expect(201);
+    }
 }

@@ -12,16 +12,18 @@ const URL: &str = "https://github.com/acme/shop";
 
 /// How many signals a repository's workflow has got: `Err` while there is no workflow.
 async fn signals(ground: &Ground, repository: &str) -> Result<usize, String> {
+    signals_of(ground, format!("repo-sync/demo/{repository}")).await
+}
+
+/// How many signals a workflow has got: `Err` while there is none.
+pub async fn signals_of(ground: &Ground, workflow_id: String) -> Result<usize, String> {
     use temporalio_common::protos::temporal::api::enums::v1::EventType;
     let keyring = Keyring::load_or_create(&ground.config.keyring.file).unwrap();
     let client =
         temporal::connect(&ground.config.temporal, &keyring).await.map_err(|e| format!("{e:#}"))?;
     let request = GetWorkflowExecutionHistoryRequest {
         namespace: ground.config.temporal.namespace.clone(),
-        execution: Some(WorkflowExecution {
-            workflow_id: format!("repo-sync/demo/{repository}"),
-            run_id: String::new(),
-        }),
+        execution: Some(WorkflowExecution { workflow_id, run_id: String::new() }),
         ..Default::default()
     };
     let mut service = client.connection().workflow_service();

@@ -100,3 +100,50 @@ async fn keys_belong_to_a_tenant_and_a_caller_and_must_be_usable() {
         once(&server, "/api/repositories", key, &body).await.problem(400, "invalid-request");
     }
 }
+
+#[tokio::test]
+async fn an_answer_too_large_to_be_kept_is_given_once_and_its_request_done_once() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use axum::Router;
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::post;
+    use sbh_starter::auth::Caller;
+    use sbh_starter::{idempotency, state::State};
+    use tower::ServiceExt as _;
+
+    let ground = Ground::new().await;
+    let state = State::new(ground.config.clone(), ground.database.store().await).unwrap();
+    let done = Arc::new(AtomicU32::new(0));
+    let large = serde_json::to_string(&"x".repeat(2 << 20)).unwrap();
+    let handler = {
+        let (done, large) = (done.clone(), large.clone());
+        post(async move || {
+            done.fetch_add(1, Ordering::Relaxed);
+            large
+        })
+    };
+    let app = Router::new()
+        .route("/large", handler)
+        .layer(from_fn_with_state(state.clone(), idempotency::once));
+    let ask = async || {
+        let mut request = Request::post("/large").header("Idempotency-Key", "k1");
+        request = request.extension(Caller {
+            tenant: "demo".parse().unwrap(),
+            subject: "ada".into(),
+            role: "owner".parse().unwrap(),
+        });
+        let response = app.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        let status = response.status().as_u16();
+        (status, to_bytes(response.into_body(), usize::MAX).await.unwrap())
+    };
+    let first = ask().await;
+    assert_eq!((first.0, first.1.len()), (200, large.len()), "the first answer is whole");
+    let (status, body) = ask().await;
+    let problem: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((status, &problem["type"]), (410, &json!("/problems/answer-not-kept")), "{problem}");
+    assert_eq!(done.load(Ordering::Relaxed), 1);
+}

@@ -2,9 +2,12 @@
 
 mod api;
 mod codec;
+mod connections;
 mod dispatch;
 mod health;
 mod idempotency;
+mod limits;
+mod reprove;
 mod server;
 mod temporal;
 mod tenancy;

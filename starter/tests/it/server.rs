@@ -10,6 +10,7 @@ use jsonwebtoken::{EncodingKey, Header, encode};
 use reqwest::{Method, RequestBuilder};
 use sbh_api::token::Claims;
 use sbh_runtime::Config;
+use sbh_starter::listen::Limits;
 use sbh_starter::serve::serve;
 use sbh_starter::state::State;
 use sbh_store::Store;
@@ -58,13 +59,18 @@ impl Ground {
 
     /// Starts one more starter.
     pub async fn start(&self) -> Server {
+        self.start_with(Limits::default()).await
+    }
+
+    /// The same, with other limits of connections.
+    pub async fn start_with(&self, limits: Limits) -> Server {
         sbh_runtime::temporal::install_crypto_provider();
         let store = self.database.store().await;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let state = State::new(self.config.clone(), store.clone()).unwrap();
-        let task = tokio::spawn(serve(state, listener, stop.clone()));
+        let task = tokio::spawn(serve(state, listener, limits, stop.clone()));
         let http =
             reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build().unwrap();
         Server { address, store, stop, task, http }

@@ -4,14 +4,16 @@ use sbh_domain::ConnectionId;
 use sbh_store::StoreError;
 use sbh_store::repository::NewRepository;
 
-use crate::fixture::fleet;
+use crate::fixture::{credential, fleet, github};
 
 #[tokio::test]
 async fn a_connection_holds_up_to_two_live_secrets_newest_first() {
     let fleet = fleet().await;
     let (store, tenant) = (&fleet.store, &fleet.tenant);
-    let id =
-        store.create_connection(tenant, "ada", "github", "hub", b"s1", Some(b"c")).await.unwrap();
+    let id = store
+        .create_connection(tenant, "ada", "github", "hub", b"s1", Some(credential(b"c", &github())))
+        .await
+        .unwrap();
     let new = NewRepository {
         connection: Some(id),
         name: "hubbed".to_owned(),
@@ -29,7 +31,9 @@ async fn a_connection_holds_up_to_two_live_secrets_newest_first() {
     store.rotate_connection(tenant, "ada", id, b"s3").await.unwrap();
     let found = store.connection_for_webhook(id).await.unwrap().unwrap();
     assert_eq!(found.sealed_secrets, [b"s3", b"s2"]);
-    assert_eq!(store.connection_credential(tenant, id).await.unwrap().unwrap(), b"c");
+    let held = store.connection_credential(tenant, id).await.unwrap().unwrap();
+    assert_eq!((held.sealed.as_slice(), held.host), (b"c".as_slice(), Some(github())));
+    assert_eq!(store.connections(tenant).await.unwrap()[0].credential_host, Some(github()));
 
     store.remove_repository(tenant, "ada", repository.id).await.unwrap();
     assert!(store.connection_for_webhook(id).await.unwrap().unwrap().repositories.is_empty());

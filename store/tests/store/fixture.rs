@@ -1,7 +1,10 @@
 //! What the tests of all concerns need: a tenant with a repository, pushes and proofs in short.
 
-use sbh_domain::{Digest, DocumentId, Form, InboxId, RepositoryId, SyncId, TenantId, Verdict};
+use sbh_domain::{
+    Digest, DocumentId, Form, GitHost, InboxId, RepositoryId, SyncId, TenantId, Verdict,
+};
 use sbh_store::Store;
+use sbh_store::connection::SealedCredential;
 use sbh_store::inbox::{Accepted, NewNotice};
 use sbh_store::repo_sync::{CanonicalText, DocumentChange, StagedSync};
 use sbh_store::repository::NewRepository;
@@ -83,6 +86,14 @@ pub fn run() -> ProofRun {
     ProofRun { workflow_id: "spec-drift/demo/d".to_owned(), run_id: Uuid::now_v7().to_string() }
 }
 
+pub fn github() -> GitHost {
+    "github.com".parse().unwrap()
+}
+
+pub fn credential<'a>(sealed: &'a [u8], host: &'a GitHost) -> SealedCredential<'a> {
+    SealedCredential { sealed, host }
+}
+
 pub fn new_sync() -> SyncId {
     SyncId(Uuid::now_v7())
 }
@@ -96,6 +107,7 @@ impl Fleet {
             connection: None,
             dedup_key: key.to_owned(),
             hint: serde_json::json!({ "branch": "main" }),
+            trace: None,
         }
     }
 
@@ -118,6 +130,14 @@ impl Fleet {
             .await
             .unwrap();
         staged
+    }
+
+    /// A synchronisation that takes the notices up and fails. Returns how many rows were parked.
+    pub async fn fail(&self, reason: &str, max_attempts: i32) -> u64 {
+        self.store.start_sync(&self.tenant, self.repository).await.unwrap();
+        let failed =
+            self.store.fail_notices(&self.tenant, self.repository, reason, max_attempts).await;
+        failed.unwrap()
     }
 
     /// The document at a path.

@@ -22,11 +22,16 @@ async fn the_same_notice_is_one_row_until_a_synchronisation_takes_it_up() {
     let sync = new_sync();
     let start = store.start_sync(tenant, repository).await.unwrap();
     assert_eq!(start.notices, [first]);
+    let meanwhile = fleet.accept("delivery").await;
+    assert_eq!(
+        store.accept(&fleet.notice("delivery")).await.unwrap(),
+        Accepted::Duplicate(meanwhile)
+    );
     let changes = [present("a.md", "a1")];
     store.stage_documents(tenant, repository, sync, &changes).await.unwrap();
     store.finish_sync(tenant, repository, sync, "c1", &start.notices).await.unwrap();
-    let second = fleet.accept("delivery").await;
-    assert_ne!(first, second);
+    let waiting = store.claim_notices(10, Duration::ZERO).await.unwrap();
+    assert_eq!(waiting[0].rows, [meanwhile], "it asks for another synchronisation");
     // After it is closed.
     fleet.push("c1", &[]).await;
     let a = fleet.document("a.md").await;
@@ -137,8 +142,8 @@ async fn rows_that_fail_too_often_are_parked_listed_and_retried() {
     let fleet = fleet().await;
     let (store, tenant) = (&fleet.store, &fleet.tenant);
     let row = fleet.accept("delivery").await;
-    assert_eq!(store.fail_notices(tenant, fleet.repository, "no route", 2).await.unwrap(), 0);
-    assert_eq!(store.fail_notices(tenant, fleet.repository, "no route\0", 2).await.unwrap(), 1);
+    assert_eq!(fleet.fail("no route", 2).await, 0);
+    assert_eq!(fleet.fail("no route\0", 2).await, 1);
     let parked = store.inbox(tenant, Some("parked"), None, 10).await.unwrap();
     assert_eq!((parked[0].id, parked[0].attempts), (row, 2));
     assert!(parked[0].reason.as_deref().unwrap().starts_with("no route"));
@@ -157,7 +162,7 @@ async fn rows_that_fail_too_often_are_parked_listed_and_retried() {
 async fn a_parked_row_whose_notice_came_again_is_superseded() {
     let fleet = fleet().await;
     let row = fleet.accept("delivery").await;
-    fleet.store.fail_notices(&fleet.tenant, fleet.repository, "no route", 1).await.unwrap();
+    fleet.fail("no route", 1).await;
     let again = fleet.accept("delivery").await;
     fleet.store.retry_notice(&fleet.tenant, "ada", row).await.unwrap();
     assert_eq!(fleet.state(row).await, "closed: superseded");
@@ -165,19 +170,17 @@ async fn a_parked_row_whose_notice_came_again_is_superseded() {
 }
 
 #[tokio::test]
-async fn a_parked_row_is_closed_by_a_late_result() {
+async fn open_rows_are_counted_by_repository() {
     let fleet = fleet().await;
-    let row = fleet.accept("delivery").await;
-    fleet.push("c1", &[present("a.md", "a1")]).await;
-    fleet
-        .store
-        .fail_notices(&fleet.tenant, fleet.repository, "the prover is gone", 1)
-        .await
-        .unwrap();
-    assert_eq!(fleet.state(row).await, "parked: the prover is gone");
-    let a = fleet.document("a.md").await;
-    assert_eq!(fleet.prove(a, Some("a1"), &[]).await.closed, 1);
-    assert_eq!(fleet.state(row).await, "closed: recorded");
+    let (store, tenant) = (&fleet.store, &fleet.tenant);
+    let second = add_repository(store, tenant, "more").await;
+    assert_eq!(store.open_notices(tenant, fleet.repository).await.unwrap(), 0);
+    assert_eq!(store.open_notices(tenant, second).await.unwrap(), 1);
+    fleet.accept("1").await;
+    fleet.accept("2").await;
+    assert_eq!(store.open_notices(tenant, fleet.repository).await.unwrap(), 2);
+    fleet.fail("no route", 1).await;
+    assert_eq!(store.open_notices(tenant, fleet.repository).await.unwrap(), 0);
 }
 
 #[tokio::test]

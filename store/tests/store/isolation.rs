@@ -7,16 +7,24 @@ use sbh_store::StoreError;
 use sbh_store::idempotency::{Answer, Idempotency};
 use sbh_store::inbox::NewNotice;
 use sbh_store::repository::NewRepository;
+use sbh_store::reprove::NewReprove;
 use sqlx::{Connection, PgConnection, Row};
 
-use crate::fixture::{Fleet, fleet, new_sync, present, run, tenant, verdict};
+use crate::fixture::{Fleet, credential, fleet, github, new_sync, present, run, tenant, verdict};
 
 /// Something of everything for the tenant `demo`.
 async fn full() -> (Fleet, sbh_domain::ConnectionId) {
     let fleet = fleet().await;
     let connection = fleet
         .store
-        .create_connection(&fleet.tenant, "ada", "github", "hub", b"secret", Some(b"credential"))
+        .create_connection(
+            &fleet.tenant,
+            "ada",
+            "github",
+            "hub",
+            b"secret",
+            Some(credential(b"credential", &github())),
+        )
         .await
         .unwrap();
     fleet.push("c1", &[present("a.md", "a1")]).await;
@@ -76,6 +84,21 @@ async fn no_function_shows_or_changes_another_tenant_s_rows() {
     missing(store.inbox_row(&other, row).await);
     missing(store.retry_notice(&other, "eve", row).await);
     assert_eq!(store.fail_notices(&other, repository, "x", 1).await.unwrap(), 0);
+    assert_eq!(store.fail_document(&other, document, "x", 1).await.unwrap(), 0);
+    assert_eq!(store.retry_notices(&other, "eve", None).await.unwrap(), 0);
+    store.note_announced(&other, &[(document, 99)]).await.unwrap();
+
+    let wish = NewReprove {
+        tenant: other.clone(),
+        document,
+        actor: "eve".to_owned(),
+        force: true,
+        trace: None,
+    };
+    missing(store.request_reprove(&wish).await);
+    assert_eq!(store.fail_reproves(&other, document, "x", 1).await.unwrap(), 0);
+    assert_eq!(store.close_reproves(&other, document).await.unwrap(), 0);
+    assert_eq!(store.open_notices(&other, repository).await.unwrap(), 0);
 
     missing(store.start_sync(&other, repository).await);
     let changes = [present("a.md", "evil")];

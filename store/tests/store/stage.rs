@@ -146,39 +146,3 @@ async fn a_finished_synchronisation_moves_the_baseline_and_clears_the_error() {
     assert_eq!(repository.baseline.as_deref(), Some("c1"));
     assert!(repository.last_error.is_none() && repository.synced_at.is_some());
 }
-
-#[tokio::test]
-async fn open_documents_are_announced_in_pages_and_again_after_a_while() {
-    let fleet = fleet().await;
-    let changes: Vec<_> = (0..5).map(|n| present(&format!("{n}.md"), &n.to_string())).collect();
-    fleet.push("c1", &changes).await;
-    let recorded = fleet.document("0.md").await;
-    fleet.prove(recorded, Some("0"), &[]).await;
-    let mut announced = Vec::new();
-    loop {
-        let after = announced.last().copied();
-        let page = fleet
-            .store
-            .documents_to_announce(&fleet.tenant, fleet.repository, after, 3)
-            .await
-            .unwrap();
-        if page.is_empty() {
-            break;
-        }
-        assert!(page.iter().all(|open| open.repository_name == "specs"));
-        announced.extend(page.into_iter().map(|open| open.document));
-    }
-    assert_eq!(announced.len(), 4);
-    let long = Duration::from_secs(600);
-    assert!(fleet.store.claim_open_documents(long, 10).await.unwrap().is_empty());
-    let mut again = fleet.store.claim_open_documents(Duration::ZERO, 10).await.unwrap();
-    again.sort_by_key(|open| open.document);
-    let again: Vec<_> = again.iter().map(|open| open.document).collect();
-    assert_eq!(again, announced);
-    // Nothing of a removed repository.
-    fleet.store.remove_repository(&fleet.tenant, "ada", fleet.repository).await.unwrap();
-    assert!(fleet.store.claim_open_documents(Duration::ZERO, 10).await.unwrap().is_empty());
-    let page =
-        fleet.store.documents_to_announce(&fleet.tenant, fleet.repository, None, 9).await.unwrap();
-    assert!(page.is_empty());
-}

@@ -4,15 +4,13 @@ mod payload;
 mod push;
 mod signature;
 
-use std::sync::Arc;
-
-use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use sbh_api::repo_sync::Acknowledged;
-use sbh_domain::{ConnectionId, Digest};
+use sbh_domain::{ConnectionId, Digest, TraceParent};
 use sbh_store::StoreError;
 use sbh_store::inbox::{Accepted, NewNotice};
 
@@ -44,10 +42,11 @@ const LARGE: usize = 256 * 1024;
 pub async fn receive(
     State(state): State<Shared>,
     Path(connection): Path<String>,
+    Extension(trace): Extension<TraceParent>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let (outcome, response) = match deliver(&state, &connection, &headers, body).await {
+    let (outcome, response) = match deliver(&state, &connection, trace, &headers, body).await {
         Ok((outcome, response)) => (outcome, response),
         Err(failure) => (outcome(failure.kind()), failure.into_response()),
     };
@@ -71,14 +70,12 @@ fn outcome(kind: Kind) -> &'static str {
 async fn deliver(
     state: &Shared,
     connection: &str,
+    trace: TraceParent,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<(&'static str, Response), Failure> {
-    let body = body::read(&state.webhooks.budget, headers, body).await?;
-    let bytes: Arc<[u8]> = body.bytes.into();
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let signature = text("x-hub-signature-256").map(str::to_owned);
-
+    // Looked up before anything of the body is read: strangers send theirs in vain.
     let id = connection.parse::<ConnectionId>().ok();
     let mut live = match id {
         Some(id) => state.webhooks.connections.get(id).await?,
@@ -86,27 +83,27 @@ async fn deliver(
     };
     live = live.filter(|live| live.source == SOURCE);
     let (Some(id), Some(mut live)) = (id, live) else {
-        // As much work as for a connection that exists.
-        verify(&[b"no connection has this secret".to_vec()], signature, &bytes).await;
         return Err(Failure::new(Kind::NotFound, "no such connection"));
     };
-    if !verify(&live.secrets, signature.clone(), &bytes).await {
+    let refused = |live: &Live, why: &str| {
+        state.webhooks.counts().refused(&live.tenant, id, why);
+        let detail = "no live secret of the connection gives this signature";
+        Failure::new(Kind::BadSignature, detail)
+    };
+    let Some(signature) = text("x-hub-signature-256") else {
+        let why = "a delivery had no signature: enter the secret at the source";
+        return Err(refused(&live, why));
+    };
+    let _share = state.webhooks.shares.take(id)?;
+    let mut body = body::read(&state.webhooks.budget, headers, body).await?;
+    let bytes = body.bytes.clone();
+    if !verify(&live.secrets, signature, &bytes).await {
         // The secret may have been rotated on another replica a moment ago.
-        let reread =
-            if live.is_stale() { state.webhooks.connections.read(id).await? } else { None };
-        match reread {
-            Some(newer) if verify(&newer.secrets, signature.clone(), &bytes).await => live = newer,
+        match state.webhooks.connections.newer(id).await? {
+            Some(newer) if verify(&newer.secrets, signature, &bytes).await => live = newer,
             _ => {
-                let why = if signature.is_some() {
-                    "a delivery had a wrong signature: is the secret right at the source?"
-                } else {
-                    "a delivery had no signature: enter the secret at the source"
-                };
-                state.webhooks.counts().refused(&live.tenant, id, why);
-                return Err(Failure::new(
-                    Kind::BadSignature,
-                    "no live secret of the connection gives this signature",
-                ));
+                let why = "a delivery had a wrong signature: is the secret right at the source?";
+                return Err(refused(&live, why));
             }
         }
     }
@@ -135,6 +132,9 @@ async fn deliver(
         Failure::new(Kind::Malformed, why)
     };
     let content_type = text(header::CONTENT_TYPE.as_str());
+    if payload::is_form(content_type) {
+        body.pay_for_a_copy(&state.webhooks.budget)?;
+    }
     let push = payload::json(content_type, &bytes)
         .map_err(str::to_owned)
         .and_then(|text| Push::parse(&text));
@@ -144,13 +144,12 @@ async fn deliver(
         return Ok(("ignored", ignored("a tag moves no branch")));
     }
     if tracked(&live, &push).next().is_none()
-        && live.is_stale()
-        && let Some(newer) = state.webhooks.connections.read(id).await?
+        && let Some(newer) = state.webhooks.connections.newer(id).await?
     {
         // The repository may have been added on another replica a moment ago.
         live = newer;
     }
-    let accepted = accept(state, id, &live, &push, &bytes).await?;
+    let accepted = accept(state, id, &live, &push, &bytes, trace).await?;
     counted(None);
     let (outcome, id, duplicate) = match accepted {
         None => {
@@ -181,6 +180,7 @@ async fn accept(
     live: &Live,
     push: &Push,
     body: &[u8],
+    trace: TraceParent,
 ) -> Result<Option<Accepted>, Failure> {
     let mut first = None;
     let key = format!("github:{}", Digest::of(body));
@@ -193,6 +193,7 @@ async fn accept(
             connection: Some(connection),
             dedup_key: key.clone(),
             hint: push.hint(),
+            trace: Some(trace),
         };
         match state.store.accept(&notice).await {
             Ok(accepted) => {
@@ -210,13 +211,12 @@ async fn accept(
     Ok(first)
 }
 
-async fn verify(secrets: &[Vec<u8>], signature: Option<String>, body: &Arc<[u8]>) -> bool {
+async fn verify(secrets: &[Vec<u8>], signature: &str, body: &Bytes) -> bool {
     if body.len() <= LARGE {
-        return signature::verify(secrets, signature.as_deref(), body);
+        return signature::verify(secrets, Some(signature), body);
     }
-    let (secrets, body) = (secrets.to_vec(), Arc::clone(body));
-    let task = tokio::task::spawn_blocking(move || {
-        signature::verify(&secrets, signature.as_deref(), &body)
-    });
+    let (secrets, signature, body) = (secrets.to_vec(), signature.to_owned(), body.clone());
+    let task =
+        tokio::task::spawn_blocking(move || signature::verify(&secrets, Some(&signature), &body));
     task.await.unwrap_or(false)
 }

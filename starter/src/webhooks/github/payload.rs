@@ -1,24 +1,35 @@
 //! The body of a delivery as text: JSON, or GitHub's form encoding of it.
 
+use std::borrow::Cow;
+
 /// How deep a payload may be nested; GitHub's are not deeper than ten.
 const MAX_DEPTH: u32 = 64;
 
-/// The JSON text of a body.
+/// Whether a body is a form: its JSON is a copy then.
+pub fn is_form(content_type: Option<&str>) -> bool {
+    media(content_type).eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+fn media(content_type: Option<&str>) -> &str {
+    content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim()
+}
+
+/// The JSON text of a body: the body itself, or the field of a form.
 ///
 /// # Errors
 /// Says what is wrong, in words for the connection's owner.
-pub fn json(content_type: Option<&str>, body: &[u8]) -> Result<String, &'static str> {
-    let media = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    let text = if media.eq_ignore_ascii_case("application/json") {
-        body.to_vec()
-    } else if media.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        form_payload(body).ok_or("the form has no field named payload")?
+pub fn json<'a>(content_type: Option<&str>, body: &'a [u8]) -> Result<Cow<'a, str>, &'static str> {
+    const NOT_UTF8: &str = "the body is not UTF-8";
+    let text = if media(content_type).eq_ignore_ascii_case("application/json") {
+        Cow::Borrowed(std::str::from_utf8(body).map_err(|_| NOT_UTF8)?)
+    } else if is_form(content_type) {
+        let payload = form_payload(body).ok_or("the form has no field named payload")?;
+        Cow::Owned(String::from_utf8(payload).map_err(|_| NOT_UTF8)?)
     } else {
         return Err(
             "the content type is neither application/json nor application/x-www-form-urlencoded",
         );
     };
-    let text = String::from_utf8(text).map_err(|_| "the body is not UTF-8")?;
     if depth(&text) > MAX_DEPTH {
         return Err("the JSON is nested too deeply");
     }
