@@ -15,17 +15,23 @@ pub struct Home {
 
 impl Home {
     /// `SBH_HOME`; else `.sbh` of the project (`SBH_PROJECT`, set by `./sbh`); else the nearest
-    /// `.sbh` above the current folder; else a new one in it. Tools belong to the project, so that
-    /// stacks with a home of their own share them; `SBH_TOOLS` names other ones.
+    /// `.sbh` above the current folder; else a new one in it.
+    ///
+    /// Tools belong to the project, so that stacks with a home of their own share them; without one
+    /// they belong to the user: `sbh prove` from an editor leaves nothing in the folder that it is
+    /// called in. `SBH_TOOLS` names other ones.
     pub fn find() -> Result<Self> {
         let folder = |name| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
         let current = std::env::current_dir().context("the current folder is gone")?;
         let project = folder("SBH_PROJECT").map(|project| project.join(".sbh")).or_else(|| {
-            current.ancestors().map(|above| above.join(".sbh")).find(|found| found.is_dir())
+            current.ancestors().map(|above| above.join(".sbh")).find(|found| is_own(found))
         });
-        let shared = project.unwrap_or_else(|| current.join(".sbh"));
-        let root = folder("SBH_HOME").unwrap_or_else(|| shared.clone());
-        let tools = folder("SBH_TOOLS").unwrap_or_else(|| shared.join("tools"));
+        let tools = folder("SBH_TOOLS")
+            .or_else(|| project.as_ref().map(|project| project.join("tools")))
+            .or_else(|| folder("XDG_CACHE_HOME").map(|cache| cache.join("sbh/tools")))
+            .or_else(|| folder("HOME").map(|home| home.join(".cache/sbh/tools")))
+            .unwrap_or_else(|| current.join(".sbh/tools"));
+        let root = folder("SBH_HOME").or(project).unwrap_or_else(|| current.join(".sbh"));
         Ok(Self { root: current.join(root), tools: current.join(tools) })
     }
 
@@ -78,6 +84,13 @@ impl Home {
     pub fn log(&self, part: &str) -> PathBuf {
         self.logs().join(format!("{part}.log"))
     }
+}
+
+/// Whether it is a folder of this user. In another's, programs wait that this user would start.
+fn is_own(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let about = fs::metadata(folder);
+    about.is_ok_and(|about| about.is_dir() && about.uid() == rustix::process::geteuid().as_raw())
 }
 
 /// Makes a folder that only its owner may enter.

@@ -7,21 +7,11 @@ use crate::home::Home;
 /// The namespace of all workflows.
 pub const NAMESPACE: &str = "sbh";
 
-/// The namespace's search attributes, all keywords. The same names stand in the contracts.
-pub const SEARCH_ATTRIBUTES: [&str; 4] = ["SbhTenant", "SbhConcern", "SbhVerdict", "SbhRepository"];
+/// The namespace's search attributes, all keywords.
+const SEARCH_ATTRIBUTES: &str = include_str!("../../../temporal/search_attributes.toml");
 
-/// The server's dynamic configuration. Without the first two a step waits for a poll of 100 ms.
-const DYNAMIC_CONFIG: [&str; 6] = [
-    "history.transferProcessorMaxPollRPS=2000",
-    "history.timerProcessorMaxPollRPS=2000",
-    // Timers of less than a second are on time.
-    "history.timerProcessorMaxTimeShift=\"20ms\"",
-    // One partition keeps priorities strict.
-    "matching.numTaskqueueReadPartitions=1",
-    "matching.numTaskqueueWritePartitions=1",
-    // Fairness keys are ignored otherwise.
-    "matching.enableFairness=true",
-];
+/// The server's dynamic configuration.
+const DYNAMIC_CONFIG: &str = include_str!("../../../temporal/dynamic_config.yaml");
 
 /// How the database file is used: more than twice the throughput, and a crash of the machine may
 /// cost the last moments, which the inbox makes good.
@@ -49,17 +39,65 @@ pub(super) fn launch(plan: &Plan, home: &Home, secrets: &Secrets) -> Launch {
         push(&value);
     }
     push("--ui-disable-news-fetch");
-    for attribute in SEARCH_ATTRIBUTES {
+    for attribute in search_attributes() {
         push("--search-attribute");
         push(&format!("{attribute}=Keyword"));
     }
-    for setting in DYNAMIC_CONFIG {
+    for setting in settings() {
         push("--dynamic-config-value");
-        push(setting);
+        push(&setting);
     }
     for pragma in PRAGMAS {
         push("--sqlite-pragma");
         push(pragma);
     }
     launch
+}
+
+/// The names in `search_attributes.toml`: `Name = "meaning"`.
+fn search_attributes() -> impl Iterator<Item = &'static str> {
+    let lines = SEARCH_ATTRIBUTES.lines().filter(|line| !line.starts_with(['#', '[']));
+    lines.filter_map(|line| line.split_once(" = ")).map(|(name, _)| name.trim())
+}
+
+/// The settings in `dynamic_config.yaml` as the development server takes them, `name=<JSON>`. The file
+/// is of the one shape that settings without constraints have: a name, then a list of one value.
+fn settings() -> Vec<String> {
+    let mut settings = Vec::new();
+    let mut name = "";
+    for line in DYNAMIC_CONFIG.lines() {
+        if let Some(value) = line.strip_prefix("  - value: ") {
+            let value = match value {
+                "true" | "false" => value.to_owned(),
+                number if number.parse::<f64>().is_ok() => number.to_owned(),
+                text => format!("\"{text}\""),
+            };
+            settings.push(format!("{name}={value}"));
+        } else if !line.starts_with('#') {
+            name = line.trim_end_matches(':');
+        }
+    }
+    settings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_say_what_the_server_is_given() {
+        let names: Vec<_> = search_attributes().collect();
+        assert_eq!(names, ["SbhTenant", "SbhConcern", "SbhVerdict", "SbhRepository"]);
+        let settings = settings();
+        for wanted in [
+            "matching.enableFairness=true",
+            "history.transferProcessorMaxPollRPS=2000",
+            "history.timerProcessorMaxTimeShift=\"20ms\"",
+        ] {
+            assert!(settings.iter().any(|setting| setting == wanted), "{wanted}: {settings:?}");
+        }
+        let named =
+            DYNAMIC_CONFIG.lines().filter(|line| line.ends_with(':') && !line.starts_with('#'));
+        assert_eq!(settings.len(), named.count(), "{settings:?}");
+    }
 }
