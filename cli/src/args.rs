@@ -14,9 +14,10 @@ use crate::token::parse_ttl;
 #[command(
     name = "sbh",
     version,
-    max_term_width = 100,
+    max_term_width = 80,
     subcommand_required = true,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_help = "./sbh test runs all tests. Parts of the stack are postgres, valkey, temporal,\nstarter and workers (workers-2 … where there are several)."
 )]
 pub struct Cli {
     /// The API to talk to; the local stack's by default.
@@ -49,12 +50,12 @@ pub enum Command {
     Up,
     /// Stop the local stack, or single parts of it until the next `up`.
     Down {
-        /// Parts to stop; all by default.
+        /// Parts to stop (postgres, valkey, temporal, starter, workers); all by default.
         parts: Vec<String>,
     },
     /// Start single parts anew.
     Restart {
-        /// The parts.
+        /// postgres, valkey, temporal, starter, workers.
         #[arg(required = true)]
         parts: Vec<String>,
     },
@@ -252,12 +253,17 @@ pub enum InboxCommand {
     /// Show one.
     Show {
         /// Its id.
+        #[arg(value_parser = notice_id)]
         id: uuid::Uuid,
     },
-    /// Try a parked one again.
+    /// Try a parked one again, or all of them.
     Retry {
         /// Its id.
-        id: uuid::Uuid,
+        #[arg(value_parser = notice_id, required_unless_present = "all", conflicts_with = "all")]
+        id: Option<uuid::Uuid>,
+        /// All parked ones.
+        #[arg(long)]
+        all: bool,
     },
 }
 
@@ -295,6 +301,11 @@ pub enum AuditCommand {
     },
     /// Verify the chain.
     Verify,
+}
+
+/// A notice's id.
+fn notice_id(text: &str) -> Result<uuid::Uuid, &'static str> {
+    text.parse().map_err(|_| "not an id; ./sbh inbox list shows them")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use reqwest::{Method, RequestBuilder, Response};
+use sbh_api::health::{PartState, Readiness};
 use sbh_api::{Page, Problem, routes};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -129,6 +130,14 @@ impl Client {
             request = request.header(*name, value);
         }
         self.answer(request).await
+    }
+
+    /// The part that the server says is away and that delays work.
+    pub async fn away(&self) -> Option<String> {
+        let answer = self.http.get(format!("{}/readyz", self.base)).send().await.ok()?;
+        let readiness: Readiness = answer.json().await.ok()?;
+        let away = |part: &sbh_api::health::Part| part.status != PartState::Ok;
+        readiness.parts.into_iter().find(|(_, part)| away(part)).map(|(name, _)| name)
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {

@@ -6,6 +6,7 @@ pub mod commands;
 pub mod demo;
 pub mod failure;
 pub mod home;
+pub mod interrupt;
 pub mod out;
 pub mod progress;
 pub mod stack;

@@ -107,6 +107,24 @@ fn malformed_blocks_and_names_given_twice_are_errors_with_a_reason() {
 }
 
 #[test]
+fn a_name_of_two_files_is_an_error_in_both_as_for_a_repository() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.md"), block("N-1", PROVED)).unwrap();
+    std::fs::write(folder.path().join("b.md"), block("N-1", PROVED) + &block("N-2", PROVED))
+        .unwrap();
+    let output = prove(folder.path(), &["--json", "a.md", "b.md"]);
+    assert_eq!(output.status.code(), Some(1));
+    let answer = json(&output);
+    let of = |document: usize, index: usize| &answer["documents"][document]["invariants"][index];
+    assert_eq!(of(0, 0)["verdict"], "error");
+    assert!(of(0, 0)["reason"].as_str().unwrap().contains("b.md"));
+    assert!(of(1, 0)["reason"].as_str().unwrap().contains("a.md"));
+    assert_eq!(of(1, 1)["verdict"], "proved");
+    let twice = prove(folder.path(), &["--json", "a.md", "./a.md", "."]);
+    assert_eq!(json(&twice)["documents"].as_array().unwrap().len(), 2, "each file once");
+}
+
+#[test]
 fn unusable_input_is_two_with_a_sentence_and_the_rest_is_judged() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.md"), block("A-1", PROVED)).unwrap();

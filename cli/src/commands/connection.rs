@@ -8,6 +8,7 @@ use sbh_api::connection::{Connection, ConnectionMade, NewConnection, Rotate, Rot
 use super::{lookup, print_json};
 use crate::args::ConnectionCommand;
 use crate::client::Client;
+use crate::failure::Failure;
 use crate::style::{Style, plain};
 use crate::table::{Rows, cell};
 use crate::{out, outln};
@@ -20,7 +21,12 @@ pub async fn run(client: &Client, command: ConnectionCommand, as_json: bool) -> 
                 let mut credential = String::new();
                 let read = std::io::stdin().take(64 << 10).read_to_string(&mut credential);
                 read.context("cannot read the credential from standard input")?;
-                Some(format!("{}\n", credential.trim_end())).filter(|c| c.trim() != "").map(|c| {
+                if credential.trim().is_empty() {
+                    let what = "standard input holds no credential";
+                    let hint = "pipe a token or an SSH key in: … --credential-stdin < token.txt";
+                    return Err(Failure::new(what).hint(hint).into());
+                }
+                Some(format!("{}\n", credential.trim_end())).map(|c| {
                     // A key needs its last line's end, a token must not have one.
                     if c.starts_with("-----") { c } else { c.trim_end().to_owned() }
                 })
@@ -39,6 +45,15 @@ pub async fn run(client: &Client, command: ConnectionCommand, as_json: bool) -> 
             );
             outln!("  address  {}", Style::Link.paint(&made.webhook_url));
             outln!("  secret   {}   {}", made.secret, Style::Dim.paint("(shown once)"));
+            if ["://127.", "://localhost", "://[::1]"]
+                .iter()
+                .any(|own| made.webhook_url.contains(own))
+            {
+                outln!(
+                    "Only this machine reaches that address; see docs/CONNECTING.md for a public one."
+                );
+            }
+            outln!("Then: ./sbh repo add <git-url> --connection {}", plain(&made.name));
         }
         ConnectionCommand::List => {
             let all: Vec<Connection> = client.list("/api/connections", usize::MAX).await?;

@@ -7,8 +7,10 @@ use sbh_api::inbox::{InboxRow, InboxState};
 use sbh_api::repo_sync::{RepoSyncPhase, RepositoryStatus};
 use uuid::Uuid;
 
+use super::obstacle::Watch;
 use crate::client::Client;
 use crate::failure::Failure;
+use crate::home::Home;
 use crate::progress::Step;
 
 /// How often to look.
@@ -20,18 +22,21 @@ const STUBBORN: Duration = Duration::from_secs(8);
 /// Waits until nothing of a repository is open. With `row`, until that notice is closed.
 ///
 /// # Errors
-/// [`Failure`] when it is parked, or goes on failing.
+/// [`Failure`] when it is parked, goes on failing, or a part that it needs is away.
 pub async fn follow(
+    home: &Home,
     client: &Client,
     repository: Uuid,
     row: Option<Uuid>,
     step: &Step,
 ) -> Result<RepositoryStatus> {
     let mut failing_since: Option<Instant> = None;
+    let mut watch = Watch::new(home, client);
     loop {
         let status: RepositoryStatus =
             client.get(&format!("/api/repositories/{repository}/status")).await?;
-        step.tick(describe(&status));
+        let now = describe(&status);
+        step.tick(&now);
         let closed = match row {
             Some(row) => is_closed(client, row).await?,
             None => status.repository.baseline.is_some() && status.open_notices == 0,
@@ -48,10 +53,13 @@ pub async fn follow(
                 if given_up || since.elapsed() > STUBBORN {
                     let what =
                         format!("{} cannot be synchronised: {error}", status.repository.name);
-                    return Err(Failure::new(what).hint("see ./sbh inbox list; when it is mended: ./sbh inbox retry, or ./sbh repo sync").into());
+                    let hint =
+                        format!("when it is mended: ./sbh repo sync {}", status.repository.name);
+                    return Err(Failure::new(what).hint(hint).into());
                 }
             }
         }
+        watch.look(&now, step).await?;
         tokio::time::sleep(GLANCE).await;
     }
 }
@@ -71,12 +79,17 @@ async fn is_closed(client: &Client, row: Uuid) -> Result<bool> {
 
 /// What is going on, for people.
 pub fn describe(status: &RepositoryStatus) -> String {
+    if status.repository.removed_at.is_some() {
+        return "removed".into();
+    }
     if status.open_documents > 0 {
         let done = status.documents - status.open_documents;
         return format!("proving: {done} of {} documents", status.documents);
     }
     match status.phase {
         RepoSyncPhase::Idle if status.open_notices > 0 => "waiting for its turn".into(),
+        RepoSyncPhase::Idle if status.repository.last_error.is_some() => "failing".into(),
+        RepoSyncPhase::Idle if status.repository.baseline.is_none() => "not looked at yet".into(),
         RepoSyncPhase::Idle => "up to date".into(),
         RepoSyncPhase::Debouncing => "collecting notices".into(),
         RepoSyncPhase::Syncing => "fetching".into(),

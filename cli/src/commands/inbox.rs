@@ -1,7 +1,10 @@
 //! `sbh inbox`: acknowledged notices.
 
+use std::collections::HashMap;
+
 use anyhow::Result;
-use sbh_api::inbox::{InboxRow, InboxState};
+use sbh_api::inbox::{InboxRetried, InboxRow, InboxState};
+use sbh_api::repository::Repository;
 use serde_json::json;
 
 use super::print_json;
@@ -15,13 +18,20 @@ use crate::{out, outln};
 pub async fn run(client: &Client, command: InboxCommand, as_json: bool) -> Result<()> {
     match command {
         InboxCommand::List { state, limit } => {
+            let none = match &state {
+                Some(state) => format!("No notice is {state}."),
+                None => "The inbox is empty: nothing was announced yet.".to_owned(),
+            };
             let filter = state.map_or_else(String::new, |state| format!("?state={state}"));
             let rows: Vec<InboxRow> = client.list(&format!("/api/inbox{filter}"), limit).await?;
             if as_json {
                 return print_json(&rows);
             }
+            let all: Vec<Repository> =
+                client.list("/api/repositories?removed=true", usize::MAX).await?;
+            let names: HashMap<_, _> = all.into_iter().map(|one| (one.id, one.name)).collect();
             let mut table =
-                Rows::new(&["notice", "state", "source", "received", "tries"]).right(4).whole(0);
+                Rows::new(&["notice", "repository", "state", "from", "received"]).whole(0).whole(4);
             for row in &rows {
                 let (state, style) = match (row.state, row.reason.as_deref()) {
                     (InboxState::Open, _) => ("open", Style::Warn),
@@ -30,14 +40,14 @@ pub async fn run(client: &Client, command: InboxCommand, as_json: bool) -> Resul
                 };
                 table.row([
                     cell(row.id.to_string()),
+                    cell(names.get(&row.repository).map_or("–", String::as_str)),
                     styled(state, style),
                     cell(&row.source),
-                    cell(row.received_at.format("%F %T").to_string()),
-                    cell(row.attempts.to_string()),
+                    cell(row.received_at.format("%m-%d %H:%M").to_string()),
                 ]);
             }
             if table.is_empty() {
-                outln!("The inbox holds no such notice.");
+                outln!("{none}");
             } else {
                 out!("{table}");
             }
@@ -52,7 +62,15 @@ pub async fn run(client: &Client, command: InboxCommand, as_json: bool) -> Resul
             let row: InboxRow = client.get(&format!("/api/inbox/{id}")).await?;
             show_row(&row, as_json)
         }
-        InboxCommand::Retry { id } => {
+        InboxCommand::Retry { id: None, .. } => {
+            let answer: InboxRetried = client.post("/api/inbox/retry", &json!({})).await?;
+            if as_json {
+                return print_json(&answer);
+            }
+            outln!("{} notices are tried again.", answer.retried);
+            Ok(())
+        }
+        InboxCommand::Retry { id: Some(id), .. } => {
             let row: InboxRow = client.post(&format!("/api/inbox/{id}/retry"), &json!({})).await?;
             show_row(&row, as_json)
         }

@@ -34,7 +34,7 @@ pub async fn run(home: &Home, command: Command, as_json: bool) -> Result<ExitCod
                 outln!("{} in {took}", Style::Good.paint("The local stack is up"));
                 outln!("  API     {}", Style::Link.paint(plan.api_url()));
                 outln!("  docs    {}", Style::Link.paint(format!("{}/docs", plan.api_url())));
-                outln!("  Web UI  {}", Style::Link.paint(plan.temporal_ui_url()));
+                outln!("  Web UI  {}", Style::Link.paint(plan.workflows_url()));
             }
         }
         Command::Down { parts } if parts.is_empty() => {

@@ -7,6 +7,7 @@ pub mod follow;
 mod inbox;
 mod local;
 pub mod lookup;
+pub mod obstacle;
 mod prove;
 mod repo;
 mod spec;
@@ -53,7 +54,7 @@ async fn over_http(home: &Home, cli: Cli) -> Result<ExitCode> {
     let as_json = cli.json;
     match cli.command {
         Command::Repo(command) => repo::run(home, &client, command, as_json).await?,
-        Command::Spec(command) => spec::run(&client, command, as_json).await?,
+        Command::Spec(command) => spec::run(home, &client, command, as_json).await?,
         Command::Coverage { repository } => coverage::run(&client, repository, as_json).await?,
         Command::Inbox(command) => inbox::run(&client, command, as_json).await?,
         Command::Connection(command) => connection::run(&client, command, as_json).await?,

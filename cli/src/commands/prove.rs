@@ -1,6 +1,6 @@
 //! `sbh prove`: verdicts for local files at once, without any server.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -56,7 +56,12 @@ pub async fn run(home: &Home, arguments: &ProveArgs, as_json: bool) -> Result<Ex
     let progress = Progress::new(as_json || arguments.quiet);
     let mut unusable = Vec::new();
     let mut documents = Vec::new();
+    let mut seen = HashSet::new();
     for file in collect(&arguments.files, &mut unusable) {
+        // Given twice, perhaps once by its folder.
+        if !seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())) {
+            continue;
+        }
         match read(&file) {
             Ok(document) => documents.push(document),
             Err(reason) => unusable.push(format!("{}: {reason}", file.display())),
@@ -148,17 +153,24 @@ async fn judge(
     let pool = pool.map_err(|error| Failure::new(error.to_string()))?;
     let total: usize = documents.iter().map(|(_, blocks)| blocks.len()).sum();
     let step = progress.step("proving");
+    let elsewhere = holders(&documents);
+    let paths: Vec<&String> = documents.iter().map(|(path, _)| path).collect();
+    let paths = &paths;
     let work = documents.iter().enumerate().flat_map(|(index, (_, blocks))| {
         let copies = copies(blocks);
-        blocks
-            .iter()
-            .map(move |block| (index, block, copies.get(&block.name).copied().unwrap_or(1)))
+        let elsewhere = &elsewhere;
+        blocks.iter().map(move |block| {
+            let copies = copies.get(&block.name).copied().unwrap_or(1);
+            let other =
+                elsewhere.get(&block.name).and_then(|all| all.iter().find(|at| **at != index));
+            (index, block, copies, other.and_then(|at| paths.get(*at)).map(|path| path.as_str()))
+        })
     });
     let pool = &pool;
     let mut outcomes = futures::stream::iter(work)
-        .map(
-            |(index, block, copies)| async move { (index, judge_block(pool, block, copies).await) },
-        )
+        .map(|(index, block, copies, other)| async move {
+            (index, judge_block(pool, block, copies, other).await)
+        })
         .buffered(size);
     let mut judged: Vec<_> = documents
         .iter()
@@ -192,7 +204,26 @@ fn copies(blocks: &[Block]) -> HashMap<String, usize> {
     copies
 }
 
-async fn judge_block(pool: &Pool, block: &Block, copies: usize) -> JudgedInvariant {
+/// In which documents each name is given: among the documents of a repository it must be unique.
+fn holders(documents: &[(String, Vec<Block>)]) -> HashMap<String, Vec<usize>> {
+    let mut holders: HashMap<String, Vec<usize>> = HashMap::new();
+    for (index, (_, blocks)) in documents.iter().enumerate() {
+        for block in blocks {
+            let all = holders.entry(block.name.clone()).or_default();
+            if all.last() != Some(&index) {
+                all.push(index);
+            }
+        }
+    }
+    holders
+}
+
+async fn judge_block(
+    pool: &Pool,
+    block: &Block,
+    copies: usize,
+    other: Option<&str>,
+) -> JudgedInvariant {
     let not_judged = |reason: String| Outcome {
         verdict: Verdict::Error,
         duration: Duration::ZERO,
@@ -203,6 +234,11 @@ async fn judge_block(pool: &Pool, block: &Block, copies: usize) -> JudgedInvaria
         _ if copies > 1 => not_judged(format!(
             "{copies} blocks of this document are called {}; give each a name of its own",
             block.name
+        )),
+        Ok(_) if other.is_some() => not_judged(format!(
+            "{} is also the name of an invariant in {}; give each a name of its own",
+            block.name,
+            other.unwrap_or_default()
         )),
         Ok(invariant) => pool.prove("local", invariant).await,
         Err(error) => not_judged(error.to_string()),
@@ -266,5 +302,25 @@ fn show(judged: &[Judged], quiet: bool, took: Duration) {
     let style = if proved == total { Style::Good } else { Style::Bad };
     if total > 0 && !(quiet && proved == total) {
         outln!("{} in {}", style.paint(format!("{proved} of {total} proved")), seconds(took));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The server's defaults are the ones in that table, which a test of theirs compares.
+    #[test]
+    fn limits_are_those_of_the_server() {
+        let table = include_str!("../../../docs/CONFIGURATION.md");
+        let Limits { time, memory_mb, rlimit, .. } = Limits::default();
+        for (field, value) in [
+            ("TIME_MS", time.as_millis().to_string()),
+            ("MEMORY_MB", memory_mb.to_string()),
+            ("RLIMIT", rlimit.to_string()),
+        ] {
+            let row = format!("| `SBH_PROVER_{field}` | `{value}` |");
+            assert!(table.contains(&row), "{row}");
+        }
     }
 }

@@ -36,7 +36,7 @@ pub async fn run(home: &Home, client: &Client, command: RepoCommand, as_json: bo
             if no_wait {
                 return report(&repository, as_json, "is tracked; its specs are being proved");
             }
-            wait_and_show(client, &progress, &repository, None, as_json).await
+            wait_and_show(home, client, &progress, &repository, None, as_json).await
         }
         RepoCommand::List { removed } => list(client, removed, as_json).await,
         RepoCommand::Show { repository } => {
@@ -50,7 +50,7 @@ pub async fn run(home: &Home, client: &Client, command: RepoCommand, as_json: bo
             if no_wait {
                 return report(&repository, as_json, "is being looked at");
             }
-            wait_and_show(client, &progress, &repository, taken.id, as_json).await
+            wait_and_show(home, client, &progress, &repository, taken.id, as_json).await
         }
         RepoCommand::Remove { repository } => {
             let repository = lookup::repository(client, &repository).await?;
@@ -67,11 +67,28 @@ pub async fn run(home: &Home, client: &Client, command: RepoCommand, as_json: bo
         }
         RepoCommand::Restore { repository } => {
             let repository = lookup::repository(client, &repository).await?;
+            if repository.removed_at.is_none() {
+                return Err(not_removed(client, &repository).await?.into());
+            }
             let path = format!("/api/repositories/{}/restore", repository.id);
             let restored: Repository = client.post(&path, &json!({})).await?;
             report(&restored, as_json, "is tracked again")
         }
     }
+}
+
+/// Why a tracked one cannot be restored, and what was perhaps meant.
+async fn not_removed(client: &Client, tracked: &Repository) -> Result<Failure> {
+    let what = format!("{} is tracked and was not removed", tracked.name);
+    let all: Vec<Repository> = client.list("/api/repositories?removed=true", usize::MAX).await?;
+    let removed = all.iter().find(|one| one.removed_at.is_some() && one.name == tracked.name);
+    Ok(match removed {
+        None => Failure::new(what),
+        Some(removed) => Failure::new(what).hint(format!(
+            "an earlier one of that name was: remove this one first, then ./sbh repo restore {}",
+            removed.id
+        )),
+    })
 }
 
 fn report(repository: &Repository, as_json: bool, what: &str) -> Result<()> {
@@ -84,6 +101,7 @@ fn report(repository: &Repository, as_json: bool, what: &str) -> Result<()> {
 }
 
 async fn wait_and_show(
+    home: &Home,
     client: &Client,
     progress: &Progress,
     repository: &Repository,
@@ -92,14 +110,28 @@ async fn wait_and_show(
 ) -> Result<()> {
     let step = progress.step(&repository.name);
     step.say("fetching and proving");
-    match follow::follow(client, repository.id, row, &step).await {
-        Ok(status) => step.done(format!("{} documents", status.documents)),
+    match follow::follow(home, client, repository.id, row, &step).await {
+        Ok(status) => {
+            step.done(counted(status.documents, "document"));
+            if status.documents == 0 {
+                progress.say(format!(
+                    "No file of the branch matches {}. Other files: ./sbh repo remove {}, then ./sbh repo add … --specs '<glob>'",
+                    status.repository.specs.join(" "),
+                    status.repository.name
+                ));
+            }
+        }
         Err(error) => {
             step.failed("not proved");
             return Err(error);
         }
     }
     show(client, repository.id, as_json).await
+}
+
+/// A number of things, `1 document` or `2 documents`.
+pub fn counted(count: i64, of: &str) -> String {
+    if count == 1 { format!("1 {of}") } else { format!("{count} {of}s") }
 }
 
 async fn list(client: &Client, removed: bool, as_json: bool) -> Result<()> {
@@ -162,6 +194,13 @@ async fn show(client: &Client, id: Uuid, as_json: bool) -> Result<()> {
     let repository = &status.repository;
     outln!("{}  {}", Style::Strong.paint(&repository.name), Style::Dim.paint(&repository.url));
     outln!("specs {}  ·  {}", repository.specs.join(" "), follow::describe(&status));
+    if let Some(until) = repository.restorable_until {
+        outln!(
+            "Undo the removal until {}: ./sbh repo restore {}",
+            until.format("%F"),
+            repository.id
+        );
+    }
     if let Some(error) = repository.last_error.as_ref().or(status.last_error.as_ref()) {
         outln!("{} {}", Style::Bad.paint("✗"), crate::style::plain(error));
     }
@@ -182,7 +221,19 @@ async fn show(client: &Client, id: Uuid, as_json: bool) -> Result<()> {
 /// The git address of what was given: a local path becomes a `file` address, and the local stack is
 /// told that it may read there.
 async fn address(home: &Home, client: &Client, given: &str, progress: &Progress) -> Result<String> {
-    let Some(path) = local_path(given) else { return Ok(given.to_owned()) };
+    let Some(path) = local_path(given) else {
+        let known = ["https://", "ssh://"].iter().any(|scheme| given.starts_with(scheme));
+        if known || (!given.contains("://") && given.contains(':')) {
+            return Ok(given.to_owned());
+        }
+        let what = if given.contains("://") {
+            format!("{given} is an address that repositories are not fetched from")
+        } else {
+            format!("{given} is neither a folder here nor a git address")
+        };
+        let hint = "give https://…, ssh://…, git@host:path, or the path of a repository";
+        return Err(Failure::new(what).hint(hint).into());
+    };
     let path = std::fs::canonicalize(&path).map_err(|_| {
         Failure::new(format!("there is no folder {}", path.display()))
             .hint("give a git address or the path of a repository")

@@ -8,15 +8,17 @@ use sbh_api::spec_drift::{
 use serde_json::json;
 use uuid::Uuid;
 
+use super::obstacle::Watch;
 use super::{lookup, verdicts};
 use crate::args::SpecCommand;
 use crate::client::Client;
+use crate::home::Home;
 use crate::outln;
 use crate::progress::Progress;
 use crate::style::{Style, plain};
 
 /// Runs one of them.
-pub async fn run(client: &Client, command: SpecCommand, as_json: bool) -> Result<()> {
+pub async fn run(home: &Home, client: &Client, command: SpecCommand, as_json: bool) -> Result<()> {
     match command {
         SpecCommand::List { repository } => {
             let mut all = Vec::new();
@@ -46,7 +48,7 @@ pub async fn run(client: &Client, command: SpecCommand, as_json: bool) -> Result
         }
         SpecCommand::Reprove { document, repository, force } => {
             let id = lookup::document(client, &document, repository.as_deref()).await?;
-            reprove(client, id, force, as_json).await
+            reprove(home, client, id, force, as_json).await
         }
     }
 }
@@ -72,17 +74,19 @@ async fn show(client: &Client, id: Uuid, as_json: bool) -> Result<()> {
     Ok(())
 }
 
-async fn reprove(client: &Client, id: Uuid, force: bool, as_json: bool) -> Result<()> {
+async fn reprove(home: &Home, client: &Client, id: Uuid, force: bool, as_json: bool) -> Result<()> {
     let before: Document = client.get(&format!("/api/specs/{id}")).await?;
     let answer: ReproveAnswer =
         client.post(&format!("/api/specs/{id}/reprove"), &Reprove { force }).await?;
     let progress = Progress::new(as_json);
     let step = progress.step("proving");
     step.say(plain(&before.path));
+    let mut watch = Watch::new(home, client);
     loop {
         let status: DocumentStatus = client.get(&format!("/api/specs/{id}/status")).await?;
         let of = status.of.map_or_else(String::new, |of| format!(" of {of}"));
-        step.tick(format!("{}{of} invariants", status.done));
+        let now = format!("{}{of} invariants", status.done);
+        step.tick(&now);
         let recorded = status.document.recorded_at > before.recorded_at;
         let row: Option<InboxRow> = match answer.inbox_id {
             Some(inbox) => Some(client.get(&format!("/api/inbox/{inbox}")).await?),
@@ -94,7 +98,10 @@ async fn reprove(client: &Client, id: Uuid, force: bool, as_json: bool) -> Resul
         if let Some(row) = row.filter(|_| parked) {
             step.failed("not proved");
             let reason = row.reason.unwrap_or_default();
-            anyhow::bail!("the proof was tried too often: {}; see ./sbh inbox", plain(&reason));
+            anyhow::bail!(
+                "the proof was tried too often: {}; see ./sbh inbox list",
+                plain(&reason)
+            );
         }
         if recorded
             || closed
@@ -109,6 +116,7 @@ async fn reprove(client: &Client, id: Uuid, force: bool, as_json: bool) -> Resul
             step.failed("not proved");
             anyhow::bail!("the proof failed: {error}");
         }
+        watch.look(&now, &step).await?;
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
     step.done("recorded");

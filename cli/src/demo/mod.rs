@@ -21,6 +21,7 @@ use crate::outln;
 use crate::progress::{Progress, seconds};
 use crate::stack::plan::Plan;
 use crate::stack::secrets::Secrets;
+use crate::stack::state::State;
 use crate::stack::up;
 use crate::style::Style;
 use record::{DemoRecord, TENANT};
@@ -30,7 +31,9 @@ use run::{Run, Stage};
 pub async fn run(home: &Home, as_json: bool) -> Result<ExitCode> {
     let began = Instant::now();
     let progress = Progress::new(as_json);
-    progress.say(Style::Strong.paint("Starting the local stack"));
+    let runs = State::running(home).is_some_and(|state| state.is_whole());
+    let title = if runs { "The local stack runs already" } else { "Starting the local stack" };
+    progress.say(Style::Strong.paint(title));
     let plan = up::up(home, &progress).await?;
     ensure_tenant(home, TENANT).await?;
     let token = DemoRecord::token(&Secrets::load_or_create(home)?)?;
@@ -76,7 +79,7 @@ fn show(run: &Run, plan: &Plan, began: Instant) {
     outln!("  the whole demo    {}", seconds(began.elapsed()));
     outln!("\n{}", Style::Strong.paint("Look around"));
     let api = plan.api_url();
-    let run_url = run.document.run_url.clone().unwrap_or_else(|| plan.temporal_ui_url());
+    let run_url = run.document.run_url.clone().unwrap_or_else(|| plan.workflows_url());
     for (name, url) in [
         ("the run", run_url),
         ("API docs", format!("{api}/docs")),

@@ -19,6 +19,7 @@ use super::repository::{Commit, NAME, Repository};
 use super::specs::{EDITED, Edit};
 use super::webhook;
 use crate::client::Client;
+use crate::commands::obstacle::Watch;
 use crate::commands::{follow, lookup};
 use crate::failure::Failure;
 use crate::home::Home;
@@ -77,8 +78,8 @@ impl<'a> Stage<'a> {
         stage.connect().await?;
         let id = stage.track(&repository.url()).await?;
         let row = stage.catch_up(id, &repository.head()?).await?;
-        let status = follow::follow(client, id, row, &step).await?;
-        step.done(format!("{} documents are proved", status.documents));
+        let status = follow::follow(home, client, id, row, &step).await?;
+        step.done(format!("{} documents are judged", status.documents));
         Ok((stage, repository))
     }
 
@@ -218,11 +219,13 @@ impl<'a> Stage<'a> {
         sent: Instant,
         step: &crate::progress::Step,
     ) -> Result<()> {
+        let mut watch = Watch::new(self.home, self.client);
         loop {
             let status: RepositoryStatus =
                 self.client.get(&format!("/api/repositories/{id}/status")).await?;
             let what = follow::describe(&status);
             step.say(if status.open_documents > 0 { format!("proving {EDITED}") } else { what });
+            watch.look(&follow::describe(&status), step).await?;
             let notice: InboxRow = self.client.get(&format!("/api/inbox/{row}")).await?;
             match notice.state {
                 InboxState::Closed => return Ok(()),

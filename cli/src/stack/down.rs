@@ -8,7 +8,6 @@ use rustix::process::Signal;
 use super::control::{self, Request};
 use super::state::{self, PartStatus, State};
 use super::{postgres, process};
-use crate::failure::Failure;
 use crate::home::Home;
 use crate::progress::Progress;
 
@@ -57,11 +56,9 @@ pub async fn hold(home: &Home, progress: &Progress, parts: &[String]) -> Result<
     })?;
     let state = State::required(home)?;
     for part in parts {
-        if state.part(part).is_none() {
-            let names: Vec<_> = state.parts.iter().map(|part| part.name.as_str()).collect();
-            let what = format!("there is no part {part:?}");
-            return Err(Failure::new(what).hint(format!("parts are {}", names.join(", "))).into());
-        }
+        state.known(part)?;
+    }
+    for part in parts {
         control::ask(home, part, Request::Hold)?;
     }
     control::notify(&state);

@@ -95,8 +95,13 @@ fn names(home: &Home, part: Option<&str>) -> Result<Vec<String>> {
         None => Ok(all),
         Some(part) if all.iter().any(|name| name == part) => Ok(vec![part.to_owned()]),
         Some(part) => {
-            let what = format!("there is no log of a part {part:?}");
-            Err(Failure::new(what).hint(format!("there are logs of: {}", all.join(", "))).into())
+            let what = format!("there is no log of {part:?}");
+            let hint = if all.is_empty() {
+                "start the stack: ./sbh up".to_owned()
+            } else {
+                format!("there are logs of {}", all.join(", "))
+            };
+            Err(Failure::new(what).hint(hint).into())
         }
     }
 }
@@ -108,7 +113,7 @@ pub fn address(home: &Home, part: &str) -> Option<String> {
     Some(match part {
         "postgres" => format!("127.0.0.1:{}", port("postgres")),
         "valkey" => format!("127.0.0.1:{}", port("valkey")),
-        "temporal" => format!("127.0.0.1:{}, Web UI {}", port("temporal"), plan.temporal_ui_url()),
+        "temporal" => format!("127.0.0.1:{}, Web UI {}", port("temporal"), plan.workflows_url()),
         "starter" => plan.api_url(),
         other => format!("127.0.0.1:{}", port(&other.replace('-', "_"))),
     })

@@ -8,6 +8,7 @@
 pub mod control;
 pub mod down;
 pub mod environment;
+mod keys;
 pub mod logs;
 pub mod part;
 pub mod plan;

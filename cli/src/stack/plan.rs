@@ -117,6 +117,11 @@ impl Plan {
         format!("postgres://{role}:{password}@127.0.0.1:{}/sbh", self.port("postgres"))
     }
 
+    /// The page of the Web UI that lists the workflows.
+    pub fn workflows_url(&self) -> String {
+        format!("{}/namespaces/{}/workflows", self.temporal_ui_url(), temporal::NAMESPACE)
+    }
+
     /// How to start a part.
     pub fn launch(&self, home: &Home, secrets: &Secrets, part: Part) -> Launch {
         match part {

@@ -9,6 +9,7 @@ use rand::Rng as _;
 
 use super::process::Process;
 use crate::failure::Failure;
+use crate::progress::Progress;
 
 /// Ports by name. Names are `postgres`, `valkey`, `temporal`, `temporal_ui`, `temporal_http`,
 /// `api`, `workers`, `workers_2` …
@@ -50,6 +51,19 @@ fn choose_with(
         ports.insert(name.clone(), port);
     }
     Ok(ports)
+}
+
+/// Says which variables do not count because the stack runs already.
+pub fn say_ignored(ports: &Ports, progress: &Progress) {
+    for (name, port) in ports {
+        let setting = format!("SBH_PORT_{}", name.to_uppercase());
+        let told = std::env::var(&setting).unwrap_or_default();
+        if !told.is_empty() && told != port.to_string() {
+            progress.say(format!(
+                "{setting}={told} counts from the next start on: ./sbh down, then ./sbh up"
+            ));
+        }
+    }
 }
 
 fn configured(setting: &str, value: &str) -> Result<u16> {

@@ -70,6 +70,12 @@ pub fn starter_command(plan: &Plan, home: &Home, secrets: &Secrets, arguments: &
     launch
 }
 
+/// The address under which sources of webhooks reach the API: a tunnel's, when one is told.
+fn public_url(plan: &Plan) -> String {
+    let told = std::env::var("SBH_STARTER_PUBLIC_URL").unwrap_or_default();
+    if told.is_empty() { plan.api_url() } else { told }
+}
+
 /// The configuration that the stack decides.
 fn variables(plan: &Plan, home: &Home, secrets: &Secrets) -> BTreeMap<String, OsString> {
     let passwords = &secrets.passwords;
@@ -83,7 +89,7 @@ fn variables(plan: &Plan, home: &Home, secrets: &Secrets) -> BTreeMap<String, Os
         ("TEMPORAL_UI_URL", plan.temporal_ui_url()),
         ("VALKEY_URL", format!("redis://{}", local("valkey"))),
         ("STARTER_LISTEN", local("api")),
-        ("STARTER_PUBLIC_URL", plan.api_url()),
+        ("STARTER_PUBLIC_URL", public_url(plan)),
     ]
     .into_iter()
     .map(|(name, value)| (format!("SBH_{name}"), value.into()))

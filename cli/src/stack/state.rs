@@ -81,6 +81,24 @@ impl State {
         self.parts.iter().find(|part| part.name == name)
     }
 
+    /// Refuses a name that no part has.
+    ///
+    /// # Errors
+    /// [`Failure`] with the names that there are.
+    pub fn known(&self, name: &str) -> Result<()> {
+        if self.part(name).is_some() {
+            return Ok(());
+        }
+        let names: Vec<_> = self.parts.iter().map(|part| part.name.as_str()).collect();
+        let what = format!("there is no part {name:?}");
+        Err(Failure::new(what).hint(format!("parts are {}", names.join(", "))).into())
+    }
+
+    /// Whether every part is ready.
+    pub fn is_whole(&self) -> bool {
+        self.parts.iter().all(|part| part.status == PartStatus::Ready)
+    }
+
     /// Whether every part is ready or was stopped on purpose.
     pub fn is_settled(&self) -> bool {
         self.parts.iter().all(|part| matches!(part.status, PartStatus::Ready | PartStatus::Stopped))

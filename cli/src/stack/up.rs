@@ -8,13 +8,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use rustix::process::Signal;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::control::{self, Request};
 use super::plan::{Plan, program_stamp};
 use super::secrets::Secrets;
 use super::state::{self, PartStatus, State};
-use super::{logs, postgres, process};
+use super::{keys, logs, ports, postgres, process};
 use crate::failure::Failure;
 use crate::home::{Home, private_folder};
 use crate::progress::{Progress, Step};
@@ -34,11 +33,13 @@ pub async fn up(home: &Home, progress: &Progress) -> Result<Plan> {
     })?;
     if let Some(state) = State::running(home) {
         let plan = Plan::read(home)?.context("the running stack has no plan")?;
+        ports::say_ignored(&plan.ports, progress);
         refresh(home, &plan, &state)?;
         settle(home, progress).await?;
         return Ok(plan);
     }
     check_layout(home)?;
+    keys::check(home)?;
     let tools = Tools::ready(home, progress)?;
     let plan = Plan::make(home, &tools)?;
     private_folder(home.root())?;
@@ -46,20 +47,38 @@ pub async fn up(home: &Home, progress: &Progress) -> Result<Plan> {
     postgres::prepare(&plan, home, &secrets)?;
     plan.check_programs()?;
     plan.write(home)?;
-    // Heard from here on: what is started now must be stopped again.
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let supervisor = start_supervisor(home)?;
-    let result = tokio::select! {
-        result = settle(home, progress) => result,
-        _ = interrupt.recv() => {
-            Err(Failure::new("interrupted; what was started is stopped again").status(130).into())
-        }
-    };
-    if result.is_err() {
-        supervisor.signal(Signal::TERM);
-        process::wait(Duration::from_secs(60), || !state::supervisor_runs(home));
+    let started = start_supervisor(home).await?;
+    settle(home, progress).await?;
+    started.keep();
+    keys::note(home)?;
+    Ok(plan)
+}
+
+/// A supervisor that is stopped again with all its parts unless it is kept: whoever drops this was
+/// interrupted or has failed.
+struct Started<'a> {
+    home: &'a Home,
+    supervisor: process::Process,
+    kept: bool,
+}
+
+impl Started<'_> {
+    fn keep(mut self) {
+        self.kept = true;
     }
-    result.map(|()| plan)
+}
+
+impl Drop for Started<'_> {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        if crate::interrupt::came() {
+            eprintln!("Stopping what was started.");
+        }
+        self.supervisor.signal(Signal::TERM);
+        process::wait(Duration::from_secs(60), || !state::supervisor_runs(self.home));
+    }
 }
 
 /// A stack of another version is not taken over.
@@ -107,13 +126,16 @@ pub async fn restart(home: &Home, progress: &Progress, parts: &[String]) -> Resu
     })?;
     let state = State::required(home)?;
     for part in parts {
+        state.known(part)?;
+    }
+    for part in parts {
         control::ask(home, part, Request::Restart)?;
     }
     control::notify(&state);
     settle(home, progress).await
 }
 
-fn start_supervisor(home: &Home) -> Result<process::Process> {
+async fn start_supervisor(home: &Home) -> Result<Started<'_>> {
     private_folder(&home.logs())?;
     let path = home.log("supervisor");
     let log = File::options().create(true).append(true).open(&path);
@@ -131,13 +153,17 @@ fn start_supervisor(home: &Home) -> Result<process::Process> {
         .spawn()
         .context("cannot start the supervisor")?;
     let supervisor = process::Process::now(child.id());
+    let started = Started { home, supervisor, kept: false };
     let newer = || {
         State::read(home)
             .is_some_and(|state| old.as_ref().is_none_or(|old| old.supervisor != state.supervisor))
     };
-    let began = process::wait(Duration::from_secs(20), || newer() || !supervisor.is_alive());
-    if began && supervisor.is_alive() {
-        return Ok(supervisor);
+    let end = Instant::now() + Duration::from_secs(20);
+    while supervisor.is_alive() && Instant::now() < end {
+        if newer() {
+            return Ok(started);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let what = format!("the supervisor could not start: {}", last_line(&path));
     Err(Failure::new(what).hint("look at ./sbh logs supervisor").into())

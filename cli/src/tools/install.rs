@@ -28,9 +28,8 @@ pub fn ensure(home: &Home, packages: &[Package], progress: &Progress) -> Result<
     // Tools that somebody else keeps are taken as they are.
     let kept_elsewhere = std::env::var_os("SBH_TOOLS").is_some_and(|value| !value.is_empty());
     let missing = |package: &&Package| {
-        let stamped =
-            fs::read_to_string(stamp(tools, **package)).is_ok_and(|s| s == package.stamp());
-        !(locate::installed(tools, **package).is_some() && (stamped || kept_elsewhere))
+        let Some(program) = locate::installed(tools, **package) else { return true };
+        !kept_elsewhere && !is_whole(tools, **package, &program)
     };
     if !packages.iter().any(|package| missing(&package)) {
         return Ok(());
@@ -44,13 +43,13 @@ pub fn ensure(home: &Home, packages: &[Package], progress: &Progress) -> Result<
         progress.say("Another sbh installs the tools; waiting for it.");
         lock.lock().context("cannot wait for the other installation")?;
     }
-    let missing: Vec<Package> = packages.iter().filter(missing).copied().collect();
-    if missing.is_empty() {
+    if !packages.iter().any(|package| missing(&package)) {
         return Ok(());
     }
     progress.say(format!("Installing tools into {} (once)", tools.display()));
     environment(tools, progress)?;
-    for package in missing {
+    // Asked again: a new environment holds none of them.
+    for package in packages.iter().filter(missing).copied() {
         let step = progress.step(package.label());
         match install(tools, package, &step) {
             Ok(()) => step.done("installed"),
@@ -66,7 +65,9 @@ pub fn ensure(home: &Home, packages: &[Package], progress: &Progress) -> Result<
 /// Makes the virtual environment unless a whole one is there.
 fn environment(tools: &Path, progress: &Progress) -> Result<()> {
     let complete = tools.join(".sbh/environment");
-    if complete.exists() && tools.join("bin/python").exists() {
+    // Not only its files: a part of them may have been deleted.
+    let pip = || Command::new(tools.join("bin/python")).args(["-m", "pip", "--version"]).output();
+    if complete.exists() && pip().is_ok_and(|answer| answer.status.success()) {
         return Ok(());
     }
     let python = python()?;
@@ -74,7 +75,7 @@ fn environment(tools: &Path, progress: &Progress) -> Result<()> {
     step.say("making a virtual environment");
     if tools.exists() {
         fs::remove_dir_all(tools)
-            .with_context(|| format!("cannot delete the half-finished {}", tools.display()))?;
+            .with_context(|| format!("cannot delete the incomplete {}", tools.display()))?;
     }
     let made = Command::new(&python).args(["-m", "venv"]).arg(tools).output();
     let made = made.with_context(|| format!("cannot start {}", python.display()))?;
@@ -150,7 +151,31 @@ fn install(tools: &Path, package: Package, step: &Step) -> Result<()> {
     if !status.success() {
         return Err(refusal(package, &String::from_utf8_lossy(&said)).into());
     }
-    write_private(&stamp(tools, package), package.stamp().as_bytes())
+    let program = locate::installed(tools, package).ok_or_else(|| {
+        Failure::new(format!("the package of {} holds no such program", package.label()))
+            .hint(format!("delete {} and run the command again", tools.display()))
+    })?;
+    let size = size(&program).context("an installed program is gone")?;
+    let content = format!("{}{size}\n", package.stamp());
+    write_private(&stamp(tools, package), content.as_bytes())
+}
+
+/// Whether exactly the locked version is installed, with its program in full length. (Stamps of
+/// older versions hold no length.)
+fn is_whole(tools: &Path, package: Package, program: &Path) -> bool {
+    let kept = fs::read_to_string(stamp(tools, package)).unwrap_or_default();
+    let Some(length) = kept.strip_prefix(&package.stamp()) else { return false };
+    length.is_empty() || size(program).is_some_and(|size| length == format!("{size}\n"))
+}
+
+/// The bytes of a program, or of those in a folder.
+fn size(program: &Path) -> Option<u64> {
+    let about = fs::metadata(program).ok()?;
+    if !about.is_dir() {
+        return Some(about.len());
+    }
+    let files = fs::read_dir(program).ok()?.flatten();
+    Some(files.filter_map(|file| fs::metadata(file.path()).ok()).map(|file| file.len()).sum())
 }
 
 /// A line of pip's output for people.
@@ -203,6 +228,24 @@ fn stamp(tools: &Path, package: Package) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_that_was_cut_is_installed_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tools, program) = (folder.path(), folder.path().join("z3"));
+        fs::create_dir(tools.join(".sbh")).unwrap();
+        fs::write(&program, "12345").unwrap();
+        let whole = || is_whole(tools, Package::Z3, &program);
+        assert!(!whole(), "no stamp");
+        fs::write(stamp(tools, Package::Z3), Package::Z3.stamp()).unwrap();
+        assert!(whole(), "a stamp without a length");
+        fs::write(stamp(tools, Package::Z3), format!("{}5\n", Package::Z3.stamp())).unwrap();
+        assert!(whole());
+        fs::write(&program, "1234").unwrap();
+        assert!(!whole(), "a program that was cut");
+        fs::write(stamp(tools, Package::Z3), "another digest\n4\n").unwrap();
+        assert!(!whole(), "another version");
+    }
 
     #[test]
     fn what_pip_says_becomes_a_sentence() {

@@ -29,7 +29,7 @@ impl Package {
     pub const fn label(self) -> &'static str {
         match self {
             Self::Temporal => "Temporal",
-            Self::TemporalTestServer => "Temporal's test server",
+            Self::TemporalTestServer => "test server",
             Self::Postgres => "PostgreSQL",
             Self::Valkey => "Valkey",
             Self::Z3 => "Z3",
