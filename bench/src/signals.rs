@@ -80,6 +80,7 @@ async fn signal(client: &Client, entity: u64) -> anyhow::Result<()> {
         debounce: Debounce::default(),
         idle_s: 600,
         carried: 0,
+        owes_announcement: false,
         traces: Traces::new(),
     };
     let options = WorkflowStartOptions::new(
