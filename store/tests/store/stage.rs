@@ -1,7 +1,5 @@
 //! Staging: renames, unreadable documents, repetitions, overtaken synchronisations, announcing.
 
-use std::time::Duration;
-
 use sbh_domain::Digest;
 use sbh_store::StoreError;
 use sbh_store::repo_sync::{CanonicalText, DocumentChange};
