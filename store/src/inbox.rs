@@ -323,7 +323,8 @@ async fn insert(connection: &mut PgConnection, notice: &NewNotice) -> Result<Acc
                    SELECT waiting.id, false FROM inbox waiting
                    WHERE NOT EXISTS (SELECT FROM added)
                      AND waiting.tenant_id = $1 AND waiting.repository_id = $3
-                     AND waiting.dedup_key = $6 AND waiting.state = 'open' AND waiting.sync_id IS NULL
+                     AND waiting.dedup_key = $6 AND waiting.state = 'open'
+                     AND waiting.sync_id IS NULL AND waiting.taken_at IS NULL
                    LIMIT 1"#,
             notice.tenant.as_str(),
             id.0,
