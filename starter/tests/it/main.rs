@@ -1,4 +1,5 @@
 //! The starter over real parts: PostgreSQL, and Temporal where a test needs it.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod api;
 mod codec;

@@ -221,8 +221,7 @@ pub fn token(tenant: &str, role: &str) -> String {
         exp: chrono::Utc::now().timestamp() + 600,
         iat: None,
     };
-    let mut header = Header::default();
-    header.kid = Some("test".into());
+    let header = Header { kid: Some("test".into()), ..Default::default() };
     encode(&header, &claims, &EncodingKey::from_secret(KEY)).unwrap()
 }
 
