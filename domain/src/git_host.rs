@@ -50,7 +50,7 @@ impl FromStr for GitHost {
         let (host, port) = match text.strip_prefix('[') {
             Some(rest) => {
                 let (host, port) = rest.split_once(']').ok_or(NotAHost)?;
-                host.parse::<std::net::Ipv6Addr>().map_err(|_| NotAHost)?;
+                host.parse::<core::net::Ipv6Addr>().map_err(|_| NotAHost)?;
                 (host, port)
             }
             None => {

@@ -38,7 +38,7 @@ async fn passwords_are_quoted() {
     let database = database().await;
     let hostile = RolePasswords {
         app: r#"a'; DROP TABLE inbox; -- \' "x" $$"#.to_owned(),
-        dispatch: "ü' '".to_owned(),
+        dispatch: "u' '\"".to_owned(),
     };
     migrate(&database.admin_url, &hostile).await.unwrap();
     migrate(&database.admin_url, &passwords()).await.unwrap();
