@@ -111,7 +111,7 @@ async fn the_starter_killed_between_commit_and_answer() {
     let answer = tokio::spawn(async move { api.try_deliver(&connection, &sent).await });
     eventually(SHORT, "the notice to be committed without an answer", async || {
         let held: Vec<String> = sqlx::query_scalar(
-            "SELECT query FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query ILIKE '%inbox%'",
+            "SELECT query FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query LIKE '%INSERT INTO inbox%'",
         )
         .fetch_all(&pool)
         .await

@@ -80,6 +80,9 @@ async fn a_head_that_did_not_move_leaves_no_notice() {
     repo.commit_file("specs/a.md", document("A", [proved("A-1", 1)]));
     let repository = tenant.track(&repo, None).await;
     tenant.settled(&repository).await;
+    // A round that came before the first synchronisation may have left one.
+    let polled = "SELECT count(*) FROM inbox WHERE repository_id = $1::uuid AND source = 'poll'";
+    let before = tenant.ledger.count(polled, &repository).await;
     // Another repository of the tenant that moves shows that rounds went by.
     let moving = polling().repo("moving");
     moving.commit_file("specs/a.md", document("A", [proved("A-1", 1)]));
@@ -100,6 +103,5 @@ async fn a_head_that_did_not_move_leaves_no_notice() {
         })
         .await;
     }
-    let polled = "SELECT count(*) FROM inbox WHERE repository_id = $1::uuid AND source = 'poll'";
-    assert_eq!(tenant.ledger.count(polled, &repository).await, 0);
+    assert_eq!(tenant.ledger.count(polled, &repository).await, before);
 }
