@@ -98,7 +98,8 @@ async fn fresh_process(z3: &Path, number: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Looks the verdicts of all invariants up in batches as the workers do.
+/// Looks the verdicts of all invariants up in batches of the workers' size. Workers also check the
+/// tag of each, which is not in this figure.
 async fn cache_hits(
     pool: &Pool,
     invariants: &[Invariant],
