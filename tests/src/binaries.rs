@@ -20,9 +20,13 @@ fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         let this = std::env::current_exe().expect("the path of this test executable");
-        // target/<profile>/deps/<test>-<hash>
-        let folder =
-            this.parent().and_then(Path::parent).expect("deps/ is inside the profile's folder");
+        // A test is target/<profile>/deps/<test>-<hash>; the benchmark is target/<profile>/sbh-bench.
+        let beside = this.parent().expect("a program is in a folder");
+        let folder = if beside.ends_with("deps") {
+            beside.parent().expect("deps/ is inside the profile's folder")
+        } else {
+            beside
+        };
         if std::env::var_os("SBH_TESTS_BUILT").is_none() {
             build(folder);
         }
