@@ -12,7 +12,7 @@ pub mod credential;
 mod disk;
 mod failure;
 pub mod mirror;
-pub mod network;
+mod network;
 pub mod remote;
 pub mod tree;
 
@@ -34,7 +34,7 @@ pub struct Git(Arc<Limits>);
 struct Limits {
     mirrors: PathBuf,
     file_roots: Vec<PathBuf>,
-    allowed: Vec<network::Range>,
+    allowed: Vec<sbh_outbound::Range>,
     quota_bytes: u64,
     timeout: Duration,
     max_document_bytes: u64,
@@ -51,7 +51,7 @@ impl Git {
             .allow_addresses
             .iter()
             .map(|entry| entry.parse())
-            .collect::<Result<Vec<network::Range>, _>>()
+            .collect::<Result<Vec<sbh_outbound::Range>, _>>()
             .map_err(|error| anyhow::anyhow!("git.allow_addresses is not usable: {error}"))?;
         std::fs::create_dir_all(&config.mirrors).map_err(|error| {
             let path = config.mirrors.display();

@@ -6,17 +6,25 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The arrows between this repository's crates: what each may use. Nothing points back.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("api", &[]),
     ("workflows", &["domain"]),
     ("prover", &["domain"]),
     ("store", &["domain"]),
     ("runtime", &["domain", "workflows"]),
-    ("activities", &["domain", "workflows", "prover", "store", "runtime"]),
+    ("outbound", &[]),
+    ("sources", &["domain", "outbound"]),
+    (
+        "activities",
+        &["domain", "workflows", "prover", "store", "runtime", "outbound", "sources"],
+    ),
     // The two programs build what they hand to the layers below.
-    ("workers", &["domain", "activities", "workflows", "prover", "store", "runtime"]),
-    ("starter", &["domain", "api", "workflows", "store", "runtime"]),
+    (
+        "workers",
+        &["domain", "activities", "workflows", "prover", "store", "runtime", "outbound", "sources"],
+    ),
+    ("starter", &["domain", "api", "workflows", "store", "runtime", "outbound", "sources"]),
     ("cli", &["domain", "api", "prover"]),
     // The harness of the end-to-end tests, which the benchmarks start their stacks with.
     ("tests", &["domain", "api", "prover"]),

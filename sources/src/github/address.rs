@@ -1,5 +1,7 @@
 //! Git addresses in one form, so that the ways of writing the same repository match.
 
+use std::fmt;
+
 /// A repository's place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
@@ -15,8 +17,37 @@ pub enum Address {
     Local(String),
 }
 
+/// The one way of writing it: `//host/path`, or the path of a local one.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Remote { host, path } => write!(f, "//{host}/{path}"),
+            Self::Local(path) => f.write_str(path),
+        }
+    }
+}
+
+/// The name of whatever repository is `owner/name` on its host: `//*/owner/name`.
+pub fn of_full_name(full_name: &str) -> String {
+    format!("//*/{}", trimmed(full_name).to_lowercase())
+}
+
+/// Whether a name, as [`of_full_name`] and [`Address`] write them, is that of a space, as [`Address`]
+/// writes it.
+pub fn names(name: &str, space: &str) -> bool {
+    match name.strip_prefix("//*/") {
+        // The host is up to the first slash.
+        Some(full_name) => space
+            .strip_prefix("//")
+            .and_then(|rest| rest.split_once('/'))
+            .is_some_and(|(_, path)| path == full_name),
+        None => name == space,
+    }
+}
+
 impl Address {
     /// Whether it is `owner/name` on its host, whichever that is.
+    #[cfg(test)]
     pub fn has_full_name(&self, full_name: &str) -> bool {
         match self {
             Self::Remote { path, .. } => *path == trimmed(full_name).to_lowercase(),
@@ -86,6 +117,17 @@ mod tests {
         assert!(wanted.has_full_name("acme/Shop"));
         assert!(!wanted.has_full_name("shop"));
         assert_eq!(parse("ssh://git@[::1]:22/a/b.git"), parse("https://[::1]/a/b"));
+    }
+
+    #[test]
+    fn names_of_a_repository_are_told_from_those_of_others() {
+        let space = parse("git@github.com:Acme/Shop.git").to_string();
+        assert_eq!(space, "//github.com/acme/shop");
+        assert!(names(&parse("https://github.com/acme/shop").to_string(), &space));
+        assert!(names(&of_full_name("Acme/Shop"), &space));
+        assert!(!names(&of_full_name("Shop"), &space));
+        assert!(!names(&of_full_name("acme/shop"), "/acme/shop"), "a local path has no host");
+        assert!(names("/srv/git/shop", &parse("file:///srv/git/shop.git").to_string()));
     }
 
     #[test]

@@ -7,7 +7,9 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
-use crate::webhooks::address::{self, Address};
+use super::address;
+#[cfg(test)]
+use super::address::Address;
 
 /// Characters of a text that are kept.
 const MAX_TEXT: usize = 200;
@@ -51,7 +53,21 @@ impl Push {
         self.reference.text().is_some_and(|reference| reference.starts_with("refs/tags/"))
     }
 
+    /// The names of the repository that it is about: see [`address::names`].
+    pub fn spaces(&self) -> Vec<String> {
+        let Loose::Object(repository) = &self.repository else { return Vec::new() };
+        let urls =
+            [&repository.clone_url, &repository.ssh_url, &repository.html_url, &repository.git_url];
+        let mut names: Vec<String> =
+            urls.into_iter().flatten().map(|url| address::parse(url).to_string()).collect();
+        names.extend(repository.full_name.as_deref().map(address::of_full_name));
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Whether it is about the repository at this address.
+    #[cfg(test)]
     pub fn is_about(&self, address: &Address) -> bool {
         let Loose::Object(repository) = &self.repository else { return false };
         let urls =
