@@ -110,6 +110,12 @@ uuid_id! {
     InboxId as "inbox row";
     #[doc = "One synchronisation of a repository's documents with its tracked branch."]
     SyncId as "sync";
+    #[doc = "An alert: one condition, from when it is found until it is gone."]
+    AlertId as "alert";
+    #[doc = "A channel that a tenant's alerts are told to."]
+    ChannelId as "alert channel";
+    #[doc = "An outgoing effect: something done outside that cannot be undone."]
+    EffectId as "effect";
 }
 
 #[cfg(test)]

@@ -4,10 +4,14 @@
 //! `sbh.tenant` setting row-level security compares with each row, so that a forgotten predicate
 //! shows nothing rather than another tenant's rows.
 
+pub mod alert;
+mod alert_routing;
 pub mod audit;
 mod connect;
 pub mod connection;
 pub mod coverage;
+pub mod effect;
+pub mod effect_view;
 pub mod error;
 pub mod idempotency;
 pub mod inbox;
