@@ -60,8 +60,30 @@ pub struct Invariant {
     pub counterexample: Option<Vec<Assignment>>,
     /// Why the verdict is what it is.
     pub reason: Option<String>,
+    /// The language of a block that is not SMT-LIB.
+    #[serde(default)]
+    pub language: Option<String>,
+    /// Who said so: a prover's name and version, and its seed where several are asked.
+    #[serde(default)]
+    pub prover: Option<String>,
+    /// For a proved invariant, its assumptions and whether the proof used them; `null` where the
+    /// prover cannot tell. At most 200.
+    #[serde(default)]
+    pub assumptions: Option<Vec<Assumption>>,
+    /// Where the verdict changes with the seed: which seeds said what.
+    #[serde(default)]
+    pub unstable: Option<String>,
     /// When this verdict was first recorded for this statement.
     pub recorded_at: DateTime<Utc>,
+}
+
+/// An assumption of an invariant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Assumption {
+    /// The asserted term on one line, cut after 300 characters.
+    pub text: String,
+    /// Whether the proof used it. One that is not used could be dropped.
+    pub used: bool,
 }
 
 /// One value of a counterexample.

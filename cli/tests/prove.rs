@@ -55,8 +55,20 @@ fn everything_proved_is_zero_and_the_shape_is_the_promised_one() {
     assert_eq!(answer["documents"][0]["path"], "a.md");
     let invariant = &answer["documents"][0]["invariants"][0];
     let keys: Vec<_> = invariant.as_object().unwrap().keys().map(String::as_str).collect();
-    let mut wanted =
-        ["id", "story", "title", "line", "verdict", "duration_ms", "counterexample", "reason"];
+    let mut wanted = [
+        "id",
+        "story",
+        "title",
+        "line",
+        "verdict",
+        "duration_ms",
+        "counterexample",
+        "reason",
+        "language",
+        "prover",
+        "assumptions",
+        "unstable",
+    ];
     wanted.sort_unstable();
     let mut keys_sorted = keys.clone();
     keys_sorted.sort_unstable();

@@ -106,6 +106,47 @@ async fn what_the_prover_cannot_decide_is_not_proved() {
     assert!(outcome.reason.unwrap().starts_with("the claim follows, but it is open"));
 }
 
+#[tokio::test]
+async fn a_proof_names_the_assumptions_that_it_used() {
+    let pool = z3::pool(1, Limits::default()).await;
+    let assumptions = "(declare-const x Int)(declare-const y Int)
+         (assert (> x 2))
+         (assert (> y 7))
+         (assert (forall ((n Int)) (! (=> (> n 0) (> (* n n) 0)) :pattern ((* n n)))))";
+    let outcome =
+        z3::prove(&pool, &format!("{assumptions}(define-fun invariant () Bool (> x 1))")).await;
+    let shown: Vec<_> = outcome.detail.assumptions.as_ref().unwrap().iter().collect();
+    let used: Vec<_> = shown.iter().map(|assumption| assumption.used).collect();
+    assert_eq!((outcome.verdict, used), (Verdict::Proved, vec![true, false, false]));
+    assert_eq!(shown[1].text, "(> y 7)");
+    assert!(outcome.detail.prover.as_deref().unwrap().starts_with("z3 "));
+    // In the other form the last assertion is the claim and no assumption.
+    let outcome =
+        z3::prove(&pool, &format!("{assumptions}(assert (not (> y 1)))(check-sat)")).await;
+    let shown = outcome.detail.assumptions.unwrap();
+    assert_eq!(shown.iter().map(|a| a.used).collect::<Vec<_>>(), [false, true, false]);
+    let refuted =
+        z3::prove(&pool, &format!("{assumptions}(define-fun invariant () Bool (> x 5))")).await;
+    assert_eq!((refuted.verdict, refuted.detail.assumptions), (Verdict::Refuted, None));
+}
+
+#[tokio::test]
+async fn what_the_first_attempt_leaves_open_is_asked_thoroughly() {
+    // Motzkin's polynomial is nowhere negative, and no sum of squares. A tenth of the limit does not
+    // do for it.
+    let limits = Limits { rlimit: 1_000_000, ..Limits::default() };
+    let pool = z3::pool(1, limits).await;
+    let outcome = z3::prove(
+        &pool,
+        "(declare-const x Real)(declare-const y Real)(declare-const z Real)
+         (define-fun invariant () Bool
+           (>= (+ (* x x x x y y) (* x x y y y y) (* z z z z z z)) (* 3.0 x x y y z z)))",
+    )
+    .await;
+    assert_eq!(outcome.detail.assumptions, None, "{outcome:?}");
+    assert_eq!(outcome.verdict, Verdict::Proved, "{outcome:?}");
+}
+
 /// Sums of three cubes: endless for the prover, and quick to say so.
 const ENDLESS: &str = "(declare-const x Int)(declare-const y Int)(declare-const z Int)
      (define-fun invariant () Bool (distinct (+ (* x x x) (* y y y) (* z z z)) 114))";

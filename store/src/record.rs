@@ -262,11 +262,11 @@ async fn replace_invariants(
     .await?;
     sqlx::query!(
         "INSERT INTO invariants AS old
-             (tenant_id, repository_id, document_id, name, occurrence, ordinal, story, title, line,
-              form, statement, statement_hash, verdict, effective, duration_ms, counterexample, reason)
+             (tenant_id, repository_id, document_id, name, occurrence, ordinal, story, title, line, form,
+              statement, statement_hash, verdict, effective, duration_ms, counterexample, reason, detail)
          SELECT $1, $5, $2, name, row_number() OVER (PARTITION BY name ORDER BY ordinal), ordinal,
                 story, title, line, form, statement, statement_hash, verdict, verdict, duration_ms,
-                counterexample, reason
+                counterexample, reason, detail
          FROM staged_verdicts
          WHERE tenant_id = $1 AND document_id = $2 AND hash = $3 AND ordinal < $4
          ON CONFLICT (document_id, name, occurrence) DO UPDATE SET
@@ -274,16 +274,16 @@ async fn replace_invariants(
              line = excluded.line, form = excluded.form, statement = excluded.statement,
              statement_hash = excluded.statement_hash, verdict = excluded.verdict,
              duration_ms = excluded.duration_ms, counterexample = excluded.counterexample,
-             reason = excluded.reason,
+             reason = excluded.reason, detail = excluded.detail,
              recorded_at = CASE WHEN old.verdict = excluded.verdict
                                  AND old.statement_hash IS NOT DISTINCT FROM excluded.statement_hash
                                 THEN old.recorded_at ELSE now() END
          WHERE (old.ordinal, old.story, old.title, old.line, old.form, old.statement_hash, old.verdict,
-                old.duration_ms, old.counterexample::text, old.reason)
+                old.duration_ms, old.counterexample::text, old.reason, old.detail::text)
              IS DISTINCT FROM
                (excluded.ordinal, excluded.story, excluded.title, excluded.line, excluded.form,
                 excluded.statement_hash, excluded.verdict, excluded.duration_ms,
-                excluded.counterexample::text, excluded.reason)",
+                excluded.counterexample::text, excluded.reason, excluded.detail::text)",
         subject.tenant.as_str(),
         subject.document.0,
         subject.hash,
@@ -335,10 +335,10 @@ async fn append_results(
          )
          INSERT INTO proof_results
              (tenant_id, repository_id, document_id, hash, name, occurrence, attempt, statement_hash,
-              verdict, duration_ms, counterexample, reason, origin, workflow_id, run_id)
+              verdict, duration_ms, counterexample, reason, origin, detail, workflow_id, run_id)
          SELECT $1, $5, $2, $3, staged.name, staged.occurrence, coalesce(latest.attempt, 0) + 1,
                 staged.statement_hash, staged.verdict, staged.duration_ms, staged.counterexample,
-                staged.reason, staged.origin, $6, $7
+                staged.reason, staged.origin, staged.detail, $6, $7
          FROM staged
          LEFT JOIN LATERAL (
              SELECT attempt, verdict FROM proof_results result

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sbh_domain::{Digest, DocumentId, Form, RepositoryId, TenantId, Verdict, VerdictCounts};
+use sbh_domain::{
+    Digest, DocumentId, Form, ProofDetail, RepositoryId, TenantId, Verdict, VerdictCounts,
+};
 use serde_json::Value;
 
-use crate::text::{optional_digest, storable, verdict};
+use crate::text::{detail, optional_digest, storable, verdict};
 use crate::{Store, StoreError};
 
 /// A document as its proof needs it.
@@ -43,6 +45,8 @@ pub struct RecordedInvariant {
     pub counterexample: Option<serde_json::Value>,
     /// Why the verdict is not decisive, or what is wrong with the block.
     pub reason: Option<String>,
+    /// Who said so, and what else is known.
+    pub detail: ProofDetail,
 }
 
 /// A verdict that waits for its document's transaction.
@@ -72,6 +76,8 @@ pub struct StagedVerdict {
     pub counterexample: Option<serde_json::Value>,
     /// Why the verdict is not decisive, or what is wrong with the block.
     pub reason: Option<String>,
+    /// Who said so, and what else is known.
+    pub detail: ProofDetail,
     /// Where the verdict comes from: `proved` now, from the `cache`, or `kept` because the
     /// statement did not change.
     pub origin: &'static str,
@@ -147,6 +153,8 @@ pub struct Invariant {
     pub counterexample: Option<serde_json::Value>,
     /// Why the verdict is what it is.
     pub reason: Option<String>,
+    /// Who said so, and what else is known.
+    pub detail: ProofDetail,
     /// When this verdict was first recorded for this statement.
     pub recorded_at: DateTime<Utc>,
 }
@@ -171,7 +179,7 @@ impl Store {
         .await?
         .ok_or_else(|| StoreError::not_found("document", document))?;
         let invariants = sqlx::query!(
-            "SELECT name, statement_hash, verdict, duration_ms, counterexample, reason
+            "SELECT name, statement_hash, verdict, duration_ms, counterexample, reason, detail
              FROM invariants WHERE tenant_id = $1 AND document_id = $2 ORDER BY ordinal",
             tenant.as_str(),
             document.0,
@@ -187,6 +195,7 @@ impl Store {
                 duration_ms: row.duration_ms,
                 counterexample: row.counterexample,
                 reason: row.reason,
+                detail: detail(row.detail),
             })
         })
         .collect::<Result<_, StoreError>>()?;
@@ -278,26 +287,31 @@ impl Store {
         let counterexamples =
             column(&by_ordinal, |staged| staged.counterexample.as_ref().map(Value::to_string));
         let reasons = column(&by_ordinal, |staged| text(&staged.reason));
+        let details = column(&by_ordinal, |staged| {
+            (!staged.detail.is_empty())
+                .then(|| serde_json::to_string(&staged.detail).ok())
+                .flatten()
+        });
         let origins = column(&by_ordinal, |staged| staged.origin.to_owned());
         let mut tx = self.scope(tenant).await?;
         sqlx::query!(
             "INSERT INTO staged_verdicts
                  (tenant_id, document_id, hash, ordinal, name, story, title, line, form, statement,
-                  statement_hash, verdict, duration_ms, counterexample, reason, origin)
+                  statement_hash, verdict, duration_ms, counterexample, reason, origin, detail)
              SELECT $1, $2, $3, new.ordinal, new.name, new.story, new.title, new.line, new.form,
                     new.statement, new.statement_hash, new.verdict, new.duration_ms,
-                    new.counterexample::json, new.reason, new.origin
+                    new.counterexample::json, new.reason, new.origin, new.detail::json
              FROM unnest($4::int[], $5::text[], $6::text[], $7::text[], $8::int[], $9::text[],
                          $10::text[], $11::bytea[], $12::text[], $13::double precision[], $14::text[],
-                         $15::text[], $16::text[])
+                         $15::text[], $16::text[], $17::text[])
                  AS new (ordinal, name, story, title, line, form, statement, statement_hash, verdict,
-                         duration_ms, counterexample, reason, origin)
+                         duration_ms, counterexample, reason, origin, detail)
              ON CONFLICT (tenant_id, document_id, hash, ordinal) DO UPDATE SET
                  name = excluded.name, story = excluded.story, title = excluded.title,
                  line = excluded.line, form = excluded.form, statement = excluded.statement,
                  statement_hash = excluded.statement_hash, verdict = excluded.verdict,
                  duration_ms = excluded.duration_ms, counterexample = excluded.counterexample,
-                 reason = excluded.reason, origin = excluded.origin",
+                 reason = excluded.reason, origin = excluded.origin, detail = excluded.detail",
             tenant.as_str(),
             document.0,
             hash.0.as_slice(),
@@ -314,6 +328,7 @@ impl Store {
             &counterexamples as &[Option<String>],
             &reasons as &[Option<String>],
             &origins,
+            &details as &[Option<String>],
         )
         .execute(&mut *tx)
         .await

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::spec_drift::{Document, Invariant};
-use crate::text::{form, optional_digest, verdict};
+use crate::text::{detail, form, optional_digest, verdict};
 use crate::{Store, StoreError};
 
 /// A document's columns as the database gives them.
@@ -101,7 +101,7 @@ impl Store {
         let mut tx = self.scope(tenant).await?;
         let rows = sqlx::query!(
             "SELECT ordinal, name, story, title, line, form, statement, verdict, effective, duration_ms,
-                    counterexample, reason, recorded_at
+                    counterexample, reason, detail, recorded_at
              FROM invariants WHERE tenant_id = $1 AND document_id = $2 AND ordinal > $3
              ORDER BY ordinal LIMIT $4",
             tenant.as_str(),
@@ -131,6 +131,7 @@ impl Store {
                     duration_ms: row.duration_ms,
                     counterexample: row.counterexample.filter(|_| !twice),
                     reason: if twice { Some(reason) } else { row.reason },
+                    detail: detail(row.detail.filter(|_| !twice)),
                     recorded_at: row.recorded_at,
                 };
                 Ok((row.ordinal, invariant))

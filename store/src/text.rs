@@ -1,6 +1,6 @@
 //! What PostgreSQL's text types cannot hold, and what the database's text columns mean.
 
-use sbh_domain::{Digest, Form, Verdict};
+use sbh_domain::{Digest, Form, ProofDetail, Verdict};
 
 use crate::StoreError;
 
@@ -37,4 +37,9 @@ pub(crate) fn verdict(text: &str) -> Result<Verdict, StoreError> {
 pub(crate) fn form(text: Option<String>) -> Result<Option<Form>, StoreError> {
     text.map(|text| text.parse().map_err(|_| StoreError::Unreadable(format!("the form {text:?}"))))
         .transpose()
+}
+
+/// What else is known about a verdict. What cannot be read, or is not there, says nothing.
+pub(crate) fn detail(json: Option<serde_json::Value>) -> ProofDetail {
+    json.and_then(|json| serde_json::from_value(json).ok()).unwrap_or_default()
 }

@@ -81,9 +81,7 @@ impl SpecDrift {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use sbh_domain::Verdict;
+    use sbh_domain::{ProofDetail, Verdict};
 
     use super::*;
 
@@ -101,13 +99,13 @@ mod tests {
 
     #[test]
     fn only_facts_contradict_facts() {
-        let known = |verdict| Known { verdict, counterexample: None, duration_ms: 1.0 };
-        let outcome = |verdict| Outcome {
+        let known = |verdict| Known {
             verdict,
-            duration: Duration::ZERO,
             counterexample: None,
-            reason: None,
+            duration_ms: 1.0,
+            detail: ProofDetail::default(),
         };
+        let outcome = |verdict| Outcome { reason: None, ..Outcome::unasked(verdict, "") };
         for (cached, proved, expected) in [
             (Verdict::Proved, Verdict::Proved, Audit::Same),
             (Verdict::Proved, Verdict::Refuted, Audit::Different),

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use sbh_domain::{TenantId, Verdict};
+use sbh_domain::{ProofDetail, TenantId, Verdict};
 use sbh_prover::{Invariant, Outcome};
 use sbh_runtime::Keyring;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,9 @@ pub(super) struct Known {
     pub(super) counterexample: Option<serde_json::Value>,
     /// How long the proof took, in milliseconds.
     pub(super) duration_ms: f64,
+    /// As in [`Outcome`].
+    #[serde(default, skip_serializing_if = "ProofDetail::is_empty")]
+    pub(super) detail: ProofDetail,
 }
 
 impl Known {
@@ -38,6 +41,7 @@ impl Known {
             verdict: outcome.verdict,
             counterexample: counterexample(outcome),
             duration_ms: milliseconds(outcome),
+            detail: outcome.detail.clone(),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sbh_domain::{Digest, Verdict};
+use sbh_domain::{Digest, ProofDetail, Verdict};
 use sbh_prover::{Block, Outcome};
 use sbh_store::spec_drift::{RecordedInvariant, StagedVerdict};
 
@@ -26,6 +26,7 @@ impl<'a> Recorded<'a> {
             verdict: recorded.verdict,
             duration_ms: recorded.duration_ms,
             counterexample: recorded.counterexample.clone(),
+            detail: recorded.detail.clone(),
             origin: "kept",
             ..unjudged(ordinal, block)
         })
@@ -48,6 +49,7 @@ fn unjudged(ordinal: usize, block: &Block) -> StagedVerdict {
         duration_ms: 0.0,
         counterexample: None,
         reason: None,
+        detail: ProofDetail::default(),
         origin: "proved",
     }
 }
@@ -68,6 +70,7 @@ pub(super) fn cached(ordinal: usize, block: &Block, known: Known) -> StagedVerdi
         verdict: known.verdict,
         duration_ms: known.duration_ms,
         counterexample: known.counterexample,
+        detail: known.detail,
         origin: "cache",
         ..unjudged(ordinal, block)
     }
@@ -80,6 +83,7 @@ pub(super) fn proved(ordinal: usize, block: &Block, outcome: &Outcome) -> Staged
         duration_ms: cache::milliseconds(outcome),
         counterexample: cache::counterexample(outcome),
         reason: outcome.reason.clone(),
+        detail: outcome.detail.clone(),
         ..unjudged(ordinal, block)
     }
 }
@@ -99,6 +103,7 @@ pub(super) fn unreadable(reason: &str) -> StagedVerdict {
         duration_ms: 0.0,
         counterexample: None,
         reason: Some(reason.to_owned()),
+        detail: ProofDetail::default(),
         origin: "proved",
     }
 }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use futures::StreamExt as _;
-use sbh_domain::Verdict;
 use sbh_domain::canonical::canonical_text;
+use sbh_domain::{Assumption, Verdict};
 use sbh_prover::{Assignment, Block, Kind, Limits, Outcome, Pool, PoolConfig, parse};
 use serde::Serialize;
 
@@ -49,6 +49,10 @@ struct JudgedInvariant {
     duration_ms: f64,
     counterexample: Option<Vec<Assignment>>,
     reason: Option<String>,
+    language: Option<String>,
+    prover: Option<String>,
+    assumptions: Option<Vec<Assumption>>,
+    unstable: Option<String>,
 }
 
 /// Judges the files and shows what came out.
@@ -224,12 +228,7 @@ async fn judge_block(
     copies: usize,
     other: Option<&str>,
 ) -> JudgedInvariant {
-    let not_judged = |reason: String| Outcome {
-        verdict: Verdict::Error,
-        duration: Duration::ZERO,
-        counterexample: None,
-        reason: Some(reason),
-    };
+    let not_judged = |reason: String| Outcome::unasked(Verdict::Error, reason);
     let outcome = match &block.parsed {
         _ if copies > 1 => not_judged(format!(
             "{copies} blocks of this document are called {}; give each a name of its own",
@@ -252,6 +251,10 @@ async fn judge_block(
         duration_ms: (outcome.duration.as_secs_f64() * 1e5).round() / 1e2,
         counterexample: outcome.counterexample.map(|model| model.0),
         reason: outcome.reason,
+        language: outcome.detail.language,
+        prover: outcome.detail.prover,
+        assumptions: outcome.detail.assumptions,
+        unstable: outcome.detail.unstable,
     }
 }
 
@@ -292,6 +295,16 @@ fn show(judged: &[Judged], quiet: bool, took: Duration) {
                     .flatten()
                     .map(|a| (a.name.as_str(), a.value.as_str())),
                 invariant.reason.as_deref(),
+            );
+            super::verdicts::remark(
+                &invariant.id,
+                invariant
+                    .assumptions
+                    .iter()
+                    .flatten()
+                    .filter(|assumption| !assumption.used)
+                    .map(|assumption| assumption.text.as_str()),
+                invariant.unstable.as_deref(),
             );
         }
         outln!();

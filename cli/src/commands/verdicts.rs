@@ -81,6 +81,34 @@ pub fn show_invariants(invariants: &[Invariant]) {
             invariant.counterexample.iter().flatten().map(|a| (a.name.as_str(), a.value.as_str())),
             invariant.reason.as_deref(),
         );
+        let assumptions = invariant.assumptions.iter().flatten();
+        let unused = assumptions.filter(|assumption| !assumption.used);
+        remark(
+            &invariant.name,
+            unused.map(|assumption| assumption.text.as_str()),
+            invariant.unstable.as_deref(),
+        );
+    }
+}
+
+/// Says what is worth knowing beside the verdict: assumptions that the proof did without, and that
+/// other seeds say something else.
+pub fn remark<'a>(name: &str, unused: impl Iterator<Item = &'a str>, unstable: Option<&str>) {
+    let unused: Vec<_> = unused.map(plain).collect();
+    if !unused.is_empty() {
+        let name = Style::Strong.paint(plain(name));
+        outln!("\n{} {name} is proved without assuming", Style::Dim.paint("i"));
+        for text in unused.iter().take(MAX_VALUES) {
+            outln!("    {text}");
+        }
+        if unused.len() > MAX_VALUES {
+            outln!("    … and {} more assumptions", unused.len() - MAX_VALUES);
+        }
+    }
+    if let Some(seeds) = unstable {
+        let name = Style::Strong.paint(plain(name));
+        let text = "the verdict changes with the seed";
+        outln!("\n{} {name}: {text} ({})", Style::Warn.paint("!"), plain(seeds));
     }
 }
 

@@ -2,10 +2,12 @@
 
 mod binary;
 mod config;
+mod core;
 mod idle;
 mod model;
 mod outcome;
 mod query;
+mod quick;
 mod solver;
 mod spawner;
 
@@ -13,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use sbh_domain::{Digest, Verdict, VerdictCounts};
+use sbh_domain::{Digest, ProofDetail, Verdict, VerdictCounts};
 use tokio::sync::Semaphore;
 
 pub use self::config::{Limits, PoolConfig, PoolError};
@@ -93,12 +95,10 @@ impl Pool {
         let started = Instant::now();
         let judgement = match self.lease(tenant).await {
             Ok(mut lease) => lease.judge(invariant).await,
-            Err(failure) => Judgement {
-                verdict: Verdict::Error,
-                counterexample: None,
-                reason: Some(format!("z3 could not be started: {}", describe(&failure))),
-                reusable: false,
-            },
+            Err(failure) => {
+                let reason = format!("z3 could not be started: {}", describe(&failure));
+                Judgement::open(Verdict::Error, reason, false)
+            }
         };
         lock(&self.0.verdicts).add(judgement.verdict, 1);
         Outcome {
@@ -106,6 +106,11 @@ impl Pool {
             duration: started.elapsed(),
             counterexample: judgement.counterexample,
             reason: judgement.reason,
+            detail: ProofDetail {
+                prover: Some(self.0.binary.name.clone()),
+                assumptions: judgement.assumptions,
+                ..ProofDetail::default()
+            },
         }
     }
 
@@ -199,12 +204,7 @@ struct Lease {
 impl Lease {
     async fn judge(&mut self, invariant: &Invariant) -> Judgement {
         let Some(solver) = &mut self.solver else {
-            return Judgement {
-                verdict: Verdict::Error,
-                counterexample: None,
-                reason: Some("the solver is gone".to_owned()),
-                reusable: false,
-            };
+            return Judgement::open(Verdict::Error, "the solver is gone".to_owned(), false);
         };
         solver.uses += 1;
         let worn = solver.uses >= MAX_USES;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sbh_domain::{Verdict, VerdictCounts};
+use sbh_domain::{ProofDetail, Verdict, VerdictCounts};
 use serde::{Deserialize, Serialize};
 
 /// What is known after an attempt to prove.
@@ -17,6 +17,21 @@ pub struct Outcome {
     pub counterexample: Option<Counterexample>,
     /// For every verdict that is not decisive, why; at most a few hundred characters.
     pub reason: Option<String>,
+    /// Who said so, what the proof used, and whether it is stable.
+    pub detail: ProofDetail,
+}
+
+impl Outcome {
+    /// A verdict that no prover was asked for, with the reason.
+    pub fn unasked(verdict: Verdict, reason: impl Into<String>) -> Self {
+        Self {
+            verdict,
+            duration: Duration::ZERO,
+            counterexample: None,
+            reason: Some(reason.into()),
+            detail: ProofDetail::default(),
+        }
+    }
 }
 
 /// A model in which the claim fails: at most 50 assignments and 4 KB of text, in the order in which

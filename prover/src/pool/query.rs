@@ -3,18 +3,19 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use sbh_domain::Verdict;
+use sbh_domain::{Assumption, Verdict};
 use tokio::time::Instant;
 
 use super::config::Limits;
 use super::model;
 use super::outcome::Counterexample;
+use super::quick::Quick;
 use super::solver::{Failure, Solver};
 use crate::invariant::{Command, Invariant};
 
 /// The version of the questions below. It is part of the cache key: raise it with every change
 /// that could change a verdict.
-pub(crate) const ENCODER: u32 = 1;
+pub(crate) const ENCODER: u32 = 2;
 
 /// How much longer than its own time limit the solver may take to say so.
 const GRACE: Duration = Duration::from_secs(1);
@@ -31,7 +32,21 @@ pub(crate) struct Judgement {
     pub(crate) verdict: Verdict,
     pub(crate) counterexample: Option<Counterexample>,
     pub(crate) reason: Option<String>,
+    /// Which assumptions the proof used, where the prover could tell.
+    pub(crate) assumptions: Option<Vec<Assumption>>,
     pub(crate) reusable: bool,
+}
+
+impl Judgement {
+    /// A decisive verdict that needs no words.
+    pub(crate) fn decided(verdict: Verdict) -> Self {
+        Self { verdict, counterexample: None, reason: None, assumptions: None, reusable: true }
+    }
+
+    /// Anything else.
+    pub(crate) fn open(verdict: Verdict, reason: String, reusable: bool) -> Self {
+        Self { verdict, counterexample: None, reason: Some(reason), assumptions: None, reusable }
+    }
 }
 
 /// Every option that bears on an answer. All are set before each question: `(reset)` keeps them.
@@ -54,6 +69,15 @@ pub(crate) fn options(limits: &Limits, time: Duration) -> String {
     )
 }
 
+/// Forgets everything and sets all options.
+///
+/// `cores`: whether the solver keeps track of which named assertions a proof uses, at the price of
+/// what it could do with them beforehand. It is an option that only an empty solver takes.
+pub(crate) fn begin(limits: &Limits, time: Duration, cores: bool) -> String {
+    let options = options(limits, time);
+    format!("(reset)\n(set-option :produce-unsat-cores {cores})\n{options}")
+}
+
 /// Asks whether the claim follows, and when it does, whether its assumptions can hold at all.
 pub(crate) async fn judge(
     solver: &mut Solver,
@@ -63,23 +87,22 @@ pub(crate) async fn judge(
     let mut session = Session { solver, limits, end: Instant::now() + limits.time };
     match session.ask(invariant).await {
         Ok(judgement) => judgement,
-        Err(failure) => Judgement {
-            verdict: match failure {
+        Err(failure) => {
+            let verdict = match failure {
                 Failure::Late => Verdict::Timeout,
                 _ => Verdict::Error,
-            },
-            counterexample: None,
-            reason: Some(session.explain(&failure)),
-            reusable: false,
-        },
+            };
+            Judgement::open(verdict, session.explain(&failure), false)
+        }
     }
 }
 
-struct Session<'a> {
-    solver: &'a mut Solver,
-    limits: &'a Limits,
+/// The questions about one invariant.
+pub(crate) struct Session<'a> {
+    pub(crate) solver: &'a mut Solver,
+    pub(crate) limits: &'a Limits,
     /// When the time for this invariant is over.
-    end: Instant,
+    pub(crate) end: Instant,
 }
 
 /// The answer to one check.
@@ -93,66 +116,79 @@ enum Answer {
 impl Session<'_> {
     async fn ask(&mut self, invariant: &Invariant) -> Result<Judgement, Failure> {
         self.solver.allow_cpu(self.limits.time + GRACE)?;
-        let decided =
-            |verdict| Judgement { verdict, counterexample: None, reason: None, reusable: true };
-        let open = |verdict, reason| Judgement {
-            verdict,
-            counterexample: None,
-            reason: Some(reason),
-            // After a limit the heap is large and a cancelled search lies about.
-            reusable: verdict == Verdict::Unknown,
-        };
-        let all: Vec<&Command> = invariant.prelude.iter().chain(&invariant.goal).collect();
-        let assumptions: Vec<&Command> =
-            invariant.prelude.iter().filter(|command| command.asserts).collect();
-        match self.check("(reset)\n", &all).await? {
-            Answer::Sat => return Ok(self.refuted(invariant).await),
-            Answer::Open(verdict, reason) => return Ok(open(verdict, reason)),
-            // Without assumptions there is nothing that could contradict itself.
-            Answer::Unsat if assumptions.is_empty() => return Ok(decided(Verdict::Proved)),
-            Answer::Unsat => {}
+        match self.quick(invariant).await? {
+            Quick::Decided(judgement) => Ok(judgement),
+            Quick::Follows(assumptions) => {
+                let text = begin(self.limits, self.left()?, false);
+                let commands: Vec<&Command> = invariant.prelude.iter().collect();
+                let answer = self.check(text, &commands).await?;
+                Ok(Judgement { assumptions, ..conclude(answer) })
+            }
+            Quick::Open => self.ask_thoroughly(invariant).await,
         }
-        // Keeps the declarations and makes a new solver: half the price of beginning again, and
-        // not the weaker incremental solver that push and pop would bring in.
-        Ok(match self.check("(reset-assertions)\n", &assumptions).await? {
-            Answer::Sat => decided(Verdict::Proved),
-            Answer::Unsat => decided(Verdict::Vacuous),
-            Answer::Open(verdict, reason) => open(
-                verdict,
-                format!(
-                    "the claim follows, but it is open whether the assumptions can hold: {reason}"
-                ),
-            ),
-        })
     }
 
-    async fn check(&mut self, reset: &str, commands: &[&Command]) -> Result<Answer, Failure> {
-        let left = self.end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(Failure::Late);
+    /// Asks with everything that the solver has: it picks its strategy by what the block holds.
+    async fn ask_thoroughly(&mut self, invariant: &Invariant) -> Result<Judgement, Failure> {
+        let all: Vec<&Command> = invariant.prelude.iter().chain(&invariant.goal).collect();
+        let text = begin(self.limits, self.left()?, false);
+        match self.check(text, &all).await? {
+            Answer::Sat => return Ok(self.refuted(invariant).await),
+            Answer::Open(verdict, reason) => return Ok(unsettled(verdict, reason)),
+            Answer::Unsat => {}
         }
-        let mut text = format!("{reset}{}", options(self.limits, left));
-        // Where each command begins in what was sent, to find the author's line for a message.
-        let mut lines = Vec::with_capacity(commands.len());
-        let mut at = self.solver.lines_sent + 1 + crate::lexer::count_lines(&text);
-        for command in commands {
-            lines.push((at, command.line));
-            at += crate::lexer::count_lines(&command.text) + 1;
-            text.push_str(&command.text);
-            text.push('\n');
+        let assumptions: Vec<&Command> =
+            invariant.prelude.iter().filter(|command| command.asserts).collect();
+        if assumptions.is_empty() {
+            // There is nothing that could contradict itself.
+            return Ok(Judgement::decided(Verdict::Proved));
         }
-        text.push_str("(check-sat)\n");
-        let answer = self.solver.exchange(&text, MAX_ANSWER, self.end + GRACE).await;
-        let answer = answer.map_err(|failure| match failure {
-            Failure::Error(message) => Failure::Error(locate(&message, &lines)),
-            other => other,
-        })?;
+        // Keeps the declarations and makes a new solver: half the price of beginning again.
+        let text = format!("(reset-assertions)\n{}", options(self.limits, self.left()?));
+        Ok(conclude(self.check(text, &assumptions).await?))
+    }
+
+    /// Sends what comes first, then commands, and asks whether they can hold together.
+    async fn check(&mut self, text: String, commands: &[&Command]) -> Result<Answer, Failure> {
+        let commands = commands.iter().map(|command| (command.line, command.text.as_str()));
+        let answer = self.send(text, commands, "(check-sat)\n").await?;
         match answer.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             ["sat"] => Ok(Answer::Sat),
             ["unsat"] => Ok(Answer::Unsat),
             ["unknown"] => self.why_unknown().await,
             _ => Err(unexpected(&answer)),
         }
+    }
+
+    /// Sends a text, commands with their lines in the author's file, and another text, and returns
+    /// the answer. Messages about the commands name the author's line.
+    pub(crate) async fn send<'c>(
+        &mut self,
+        mut text: String,
+        commands: impl Iterator<Item = (u32, &'c str)>,
+        last: &str,
+    ) -> Result<Vec<String>, Failure> {
+        // Where each command begins in what was sent.
+        let mut lines = Vec::new();
+        let mut at = self.solver.lines_sent + 1 + crate::lexer::count_lines(&text);
+        for (line, command) in commands {
+            lines.push((at, line));
+            at += crate::lexer::count_lines(command) + 1;
+            text.push_str(command);
+            text.push('\n');
+        }
+        text.push_str(last);
+        let answer = self.solver.exchange(&text, MAX_ANSWER, self.end + GRACE).await;
+        answer.map_err(|failure| match failure {
+            Failure::Error(message) => Failure::Error(locate(&message, &lines)),
+            other => other,
+        })
+    }
+
+    /// The time that is left.
+    pub(crate) fn left(&self) -> Result<Duration, Failure> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(Failure::Late) } else { Ok(left) }
     }
 
     async fn why_unknown(&mut self) -> Result<Answer, Failure> {
@@ -187,24 +223,20 @@ impl Session<'_> {
     }
 
     /// The verdict stands once the solver said `sat`; a model that cannot be had does not undo it.
-    async fn refuted(&mut self, invariant: &Invariant) -> Judgement {
+    pub(crate) async fn refuted(&mut self, invariant: &Invariant) -> Judgement {
         let deadline = self.end.max(Instant::now()) + GRACE;
-        let refuted = |counterexample, reason, reusable| Judgement {
-            verdict: Verdict::Refuted,
-            counterexample,
-            reason,
-            reusable,
-        };
+        let refuted = |reason, reusable| Judgement::open(Verdict::Refuted, reason, reusable);
         match self.solver.exchange("(get-model)\n", MAX_MODEL, deadline).await {
             Ok(lines) => match model::read(&lines.join("\n"), &invariant.symbols) {
-                Some(counterexample) => refuted(Some(counterexample), None, true),
-                None => {
-                    refuted(None, Some("the counterexample could not be read".to_owned()), true)
-                }
+                Some(counterexample) => Judgement {
+                    counterexample: Some(counterexample),
+                    ..Judgement::decided(Verdict::Refuted)
+                },
+                None => refuted("the counterexample could not be read".to_owned(), true),
             },
             Err(failure) => {
                 let why = self.explain(&failure);
-                refuted(None, Some(format!("the counterexample could not be read: {why}")), false)
+                refuted(format!("the counterexample could not be read: {why}"), false)
             }
         }
     }
@@ -238,7 +270,24 @@ impl Session<'_> {
     }
 }
 
-fn unexpected(answer: &[String]) -> Failure {
+/// What the answer about the assumptions makes of a claim that follows from them.
+fn conclude(answer: Answer) -> Judgement {
+    match answer {
+        Answer::Sat => Judgement::decided(Verdict::Proved),
+        Answer::Unsat => Judgement::decided(Verdict::Vacuous),
+        Answer::Open(verdict, reason) => unsettled(
+            verdict,
+            format!("the claim follows, but it is open whether the assumptions can hold: {reason}"),
+        ),
+    }
+}
+
+/// After a limit the heap is large and a cancelled search lies about: the process goes.
+fn unsettled(verdict: Verdict, reason: String) -> Judgement {
+    Judgement::open(verdict, reason, verdict == Verdict::Unknown)
+}
+
+pub(crate) fn unexpected(answer: &[String]) -> Failure {
     Failure::Error(format!("z3 gave an unexpected answer: {}", cut(&answer.join(" "))))
 }
 

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use sbh_api::page::PageQuery;
 use sbh_api::spec_drift::{
-    Assignment, Document, DocumentStatus, DocumentWithInvariants, DocumentsQuery, Invariant,
+    Assignment, Assumption, Document, DocumentStatus, DocumentWithInvariants, DocumentsQuery, Invariant,
     Reprove, ReproveAnswer, SpecDriftPhase,
 };
 use sbh_api::{Page, Problem};
@@ -226,8 +226,20 @@ fn invariant_shown(invariant: sbh_store::spec_drift::Invariant) -> Invariant {
         duration_ms: invariant.duration_ms,
         counterexample: invariant.counterexample.and_then(assignments),
         reason: invariant.reason,
+        language: invariant.detail.language,
+        prover: invariant.detail.prover,
+        assumptions: invariant.detail.assumptions.map(assumptions),
+        unstable: invariant.detail.unstable,
         recorded_at: invariant.recorded_at,
     }
+}
+
+fn assumptions(assumptions: Vec<sbh_domain::Assumption>) -> Vec<Assumption> {
+    let shown = |assumption: sbh_domain::Assumption| Assumption {
+        text: assumption.text,
+        used: assumption.used,
+    };
+    assumptions.into_iter().map(shown).collect()
 }
 
 fn assignments(json: serde_json::Value) -> Option<Vec<Assignment>> {

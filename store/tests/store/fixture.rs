@@ -1,7 +1,8 @@
 //! What the tests of all concerns need: a tenant with a repository, pushes and proofs in short.
 
 use sbh_domain::{
-    Digest, DocumentId, Form, GitHost, InboxId, RepositoryId, SyncId, TenantId, Verdict,
+    Digest, DocumentId, Form, GitHost, InboxId, ProofDetail, RepositoryId, SyncId, TenantId,
+    Verdict,
 };
 use sbh_store::Store;
 use sbh_store::connection::SealedCredential;
@@ -78,6 +79,7 @@ pub fn verdict(ordinal: i32, name: &str, verdict: Verdict) -> StagedVerdict {
         counterexample: (verdict == Verdict::Refuted)
             .then(|| serde_json::json!([{ "name": "x", "value": "1" }])),
         reason: None,
+        detail: ProofDetail::default(),
         origin: "proved",
     }
 }

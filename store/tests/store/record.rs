@@ -1,6 +1,6 @@
 //! Recording: the history of verdicts, repetitions, re-proofs, large documents.
 
-use sbh_domain::{Digest, Verdict};
+use sbh_domain::{Assumption, Digest, ProofDetail, Verdict};
 use sbh_store::StoreError;
 use sbh_store::spec_drift::StagedVerdict;
 
@@ -31,7 +31,13 @@ async fn what_was_staged_is_what_is_shown() {
         counterexample: Some(serde_json::json!([{ "name": "s", "value": "\0" }])),
         ..verdict(1, "B", Verdict::Error)
     };
-    let verdicts = [verdict(0, "A", Verdict::Refuted), hostile];
+    let detail = ProofDetail {
+        prover: Some("z3 5.4.0".to_owned()),
+        assumptions: Some(vec![Assumption { text: "(> x \"\0\")".to_owned(), used: false }]),
+        ..ProofDetail::default()
+    };
+    let refuted = StagedVerdict { detail: detail.clone(), ..verdict(0, "A", Verdict::Refuted) };
+    let verdicts = [refuted, hostile];
     let run = run();
     for _repeated in 0..2 {
         fleet.store.stage_verdicts(&fleet.tenant, a, Digest::of("a1"), &verdicts).await.unwrap();
@@ -53,6 +59,9 @@ async fn what_was_staged_is_what_is_shown() {
     let next = fleet.store.invariants(&fleet.tenant, a, Some(*ordinal), 10).await.unwrap();
     assert_eq!((next.len(), next[0].1.name.as_str()), (1, "nul\u{fffd}name"));
     assert_eq!(next[0].1.counterexample, verdicts[1].counterexample);
+    assert_eq!((&first.detail, next[0].1.detail.is_empty()), (&detail, true));
+    let recorded = fleet.store.document_for_proof(&fleet.tenant, a).await.unwrap();
+    assert_eq!(recorded.invariants[0].detail, detail);
 }
 
 #[tokio::test]
