@@ -28,7 +28,7 @@
 //! | `GET /api/coverage/repository/{id or name}` | – | `RepositoryCoverage` | viewer |
 //! | `GET /api/audit` | – | `Page<AuditEntry>` | owner |
 //! | `GET /api/audit/verify` | – | `AuditVerification` | owner |
-//! | `POST /webhooks/github/{connection}` | GitHub's | 202 `Acknowledged` | signature |
+//! | `POST /webhooks/{source}/{connection}` | the source's | 202 `Acknowledged` | signature |
 //! | `POST /codec/{token}/decode`, `…/encode` | `CodecPayloads` | `CodecPayloads` | codec token |
 //! | `POST /codec/decode` | `CodecPayloads` | `CodecPayloads` | owner |
 //! | `GET /healthz`, `/readyz`, `/metrics`, `/openapi.json`, `/docs`, `/problems/{slug}` | – | – | none |

@@ -63,6 +63,18 @@ impl Outbound {
         Ok(Self { allowed, client })
     }
 
+    /// A client for public addresses and those that a list of addresses and ranges (CIDR) names.
+    ///
+    /// # Errors
+    /// Names the entry that is neither, and those of [`Outbound::new`].
+    pub fn allowing(texts: &[String]) -> Result<Self, String> {
+        let ranges = texts.iter().map(|text| text.parse());
+        let ranges = ranges.collect::<Result<Vec<Range>, _>>();
+        Self::new(
+            ranges.map_err(|error| format!("outbound.allow_addresses is not usable: {error}"))?,
+        )
+    }
+
     /// A request to be filled in and given to [`Outbound::send`].
     pub fn request(&self, method: Method, url: Url) -> RequestBuilder {
         self.client.request(method, url)

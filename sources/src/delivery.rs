@@ -1,11 +1,10 @@
 //! A delivery of a webhook: what came, what it is checked with, and what it says.
 
-use std::collections::BTreeMap;
-
 use http::HeaderMap;
-use jsonwebtoken::{Algorithm, DecodingKey};
 use sbh_domain::{Digest, RepositoryId};
 use serde_json::Value;
+
+use crate::key_set::KeySet;
 
 /// A delivery as it came.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +42,7 @@ pub struct Keys<'a> {
     /// The connection's live secrets, newest first: one or two. Every one is tried.
     pub secrets: &'a [Vec<u8>],
     /// The published keys by their id, where [`crate::Source::key_set`] names an address.
-    pub key_set: Option<&'a BTreeMap<String, (DecodingKey, Algorithm)>>,
+    pub key_set: Option<&'a KeySet>,
     /// The connection's settings.
     pub settings: &'a Value,
 }

@@ -23,7 +23,7 @@ use crate::{codec, health, routes, webhooks};
         routes::inbox::retry_all,
         routes::coverage::tenant, routes::coverage::repository,
         routes::audit::list, routes::audit::verify,
-        webhooks::github::receive,
+        webhooks::receive::receive,
         codec::decode_for_ui, codec::encode_for_ui, codec::decode_for_operator,
         health::healthz, health::readyz,
     ),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use moka::future::Cache;
 use sbh_domain::TenantId;
+use sbh_outbound::Outbound;
 use sbh_runtime::valkey::Valkey;
 use sbh_runtime::{Config, Keyring};
 use sbh_store::{Store, StoreError};
@@ -60,13 +61,15 @@ impl State {
         let metrics = Metrics::new()?;
         let valkey = Valkey::new(&config.valkey)?;
         valkey.register(metrics.registry())?;
+        let outbound = Outbound::allowing(&config.outbound.allow_addresses);
+        let outbound = outbound.map_err(anyhow::Error::msg)?;
         Ok(Arc::new(Self {
             engine: Engine::new(&config, &keyring),
             authority: Authority::new(&config.auth)?,
             codec_token: CodecToken::new(config.auth.codec_token_file.clone()),
             depth: Depth::new(store.clone()),
             wake: Wake::default(),
-            webhooks: WebhookState::new(store.clone(), keyring.clone()),
+            webhooks: WebhookState::new(store.clone(), keyring.clone(), outbound),
             tenants: Cache::builder()
                 .max_capacity(10_000)
                 .time_to_live(Duration::from_secs(60))

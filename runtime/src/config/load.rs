@@ -16,7 +16,7 @@ const FILE_VARIABLE: &str = "SBH_CONFIG";
 
 /// The sections, as the structure has them. None holds an underscore, so that the first one in a
 /// variable's name ends the section.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "database",
     "temporal",
     "valkey",
@@ -25,6 +25,7 @@ const SECTIONS: [&str; 11] = [
     "keyring",
     "workers",
     "git",
+    "outbound",
     "debounce",
     "prover",
     "telemetry",

@@ -33,6 +33,8 @@ pub struct Config {
     pub workers: WorkersConfig,
     /// Git mirrors.
     pub git: GitConfig,
+    /// Requests to addresses that users give.
+    pub outbound: OutboundConfig,
     /// Collecting bursts of notices: quiet and maximum time in milliseconds.
     #[serde(deserialize_with = "load::debounce")]
     pub debounce: Debounce,
@@ -160,6 +162,15 @@ pub struct GitConfig {
     pub fetch_timeout_s: u64,
     /// Seconds between two comparisons of a remote's head with its baseline.
     pub poll_s: u64,
+}
+
+/// Requests to addresses that users give: of sources, chat and mail, not of git remotes.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct OutboundConfig {
+    /// Addresses and ranges (CIDR) beyond the public ones that may be reached. None by default.
+    pub allow_addresses: Vec<String>,
 }
 
 /// The prover.

@@ -1,10 +1,9 @@
 //! RS256 and ES256 keys from a JWKS address.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
+use sbh_sources::key_set::{self, KeySet, MAX_BYTES};
 use tokio::sync::Mutex;
 
 /// How often at most the address is asked, whatever tokens name.
@@ -13,8 +12,6 @@ const REFRESH_AFTER: Duration = Duration::from_secs(10);
 const TRUST_FOR: Duration = Duration::from_secs(600);
 /// How long asking may take.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// Bytes of a key document at most.
-const MAX_BYTES: usize = 256 * 1024;
 
 /// The keys of an issuer, cached.
 pub struct Keys {
@@ -27,7 +24,7 @@ pub struct Keys {
 
 #[derive(Default)]
 struct Held {
-    keys: HashMap<String, (DecodingKey, Algorithm)>,
+    keys: KeySet,
     /// When the address was last asked, whatever it said.
     asked: Option<Instant>,
     /// When it last answered.
@@ -76,7 +73,7 @@ impl Keys {
         held.keys.get(kid).cloned()
     }
 
-    async fn fetch(&self) -> Result<HashMap<String, (DecodingKey, Algorithm)>, String> {
+    async fn fetch(&self) -> Result<KeySet, String> {
         let say = |error: reqwest::Error| error.without_url().to_string();
         let mut response = self.client.get(&self.url).send().await.map_err(say)?;
         response = response.error_for_status().map_err(say)?;
@@ -87,37 +84,8 @@ impl Keys {
             }
             text.extend_from_slice(&chunk);
         }
-        parse(&text)
+        key_set::parse(&text)
     }
-}
-
-/// The usable keys of a document; others are left out.
-fn parse(text: &[u8]) -> Result<HashMap<String, (DecodingKey, Algorithm)>, String> {
-    let set: JwkSet = serde_json::from_slice(text).map_err(|error| format!("no JWKS: {error}"))?;
-    Ok(set
-        .keys
-        .iter()
-        .filter_map(|jwk| {
-            let kid = jwk.common.key_id.clone()?;
-            let key = DecodingKey::from_jwk(jwk).ok()?;
-            Some((kid, (key, algorithm(jwk)?)))
-        })
-        .collect())
-}
-
-/// The one algorithm of a key: by its type, and not against what it declares.
-fn algorithm(jwk: &Jwk) -> Option<Algorithm> {
-    let by_type = match &jwk.algorithm {
-        AlgorithmParameters::RSA(_) => Algorithm::RS256,
-        AlgorithmParameters::EllipticCurve(curve) if curve.curve == EllipticCurve::P256 => {
-            Algorithm::ES256
-        }
-        // A symmetric key in a public document would let everyone sign.
-        _ => return None,
-    };
-    let declared = jwk.common.key_algorithm.as_ref().map(ToString::to_string);
-    let for_signing = matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature));
-    (for_signing && declared.is_none_or(|name| name == format!("{by_type:?}"))).then_some(by_type)
 }
 
 #[cfg(test)]

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 
 use moka::future::Cache;
 use moka::ops::compute::{CompResult, Op};
-use sbh_domain::{ConnectionId, RepositoryId, TenantId};
+use sbh_domain::{ConnectionId, TenantId};
 use sbh_runtime::Keyring;
+use sbh_sources::{Source, Space};
 use sbh_store::Store;
+use serde_json::Value;
 
 use super::SECRET_PURPOSE;
-use super::address::{self, Address};
 use crate::problem::{Failure, Kind};
 
 /// How long a connection is kept. A secret that was rotated away on another replica is accepted
@@ -26,11 +27,13 @@ pub struct Live {
     /// Its tenant.
     pub tenant: TenantId,
     /// The kind of source.
-    pub source: String,
+    pub source: &'static dyn Source,
+    /// Its settings.
+    pub settings: Value,
     /// Its live secrets in clear, newest first.
     pub secrets: Vec<Vec<u8>>,
-    /// The repositories that it announces.
-    pub repositories: Vec<(RepositoryId, Address)>,
+    /// The spaces that it announces, by the names that their source gives them.
+    pub spaces: Vec<Space>,
 }
 
 /// A look-up: what was found, or when nothing was. Ids are never reused and are known to nobody before
@@ -88,19 +91,26 @@ impl Connections {
         let Some(found) = self.store.connection_for_webhook(id).await? else {
             return Ok(Found { live: None, read });
         };
+        let Some(source) = sbh_sources::by_name(&found.source) else {
+            tracing::error!(connection = %id, source = found.source, "a connection of a source that this program does not know");
+            return Ok(Found { live: None, read });
+        };
         let open = |sealed: &Vec<u8>| self.keyring.open(SECRET_PURPOSE, sealed);
         let secrets: Result<_, _> = found.sealed_secrets.iter().map(open).collect();
         let live = Live {
             tenant: found.tenant,
-            source: found.source,
+            source,
+            settings: Value::Null,
             secrets: secrets.map_err(|error| {
                 tracing::error!(connection = %id, %error, "a secret cannot be opened: is the keyring complete?");
                 Failure::new(Kind::Internal, "the connection's secret cannot be opened")
             })?,
-            repositories: found
+            spaces: found
                 .repositories
                 .into_iter()
-                .map(|(repository, url)| (repository, address::parse(&url)))
+                .filter_map(|(repository, space)| {
+                    Some(Space { repository, space: source.check_space(&space).ok()? })
+                })
                 .collect(),
         };
         Ok(Found { live: Some(Arc::new(live)), read })

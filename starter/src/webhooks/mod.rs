@@ -1,18 +1,20 @@
-//! Webhooks: one folder per source. What is shared is here: the connection with its opened secrets,
-//! the limits of bodies, and counting.
+//! Webhooks: one road for every source. What a delivery is and says is the source's affair
+//! ([`sbh_sources`]); here are its limits, its connection with opened secrets, its commit, and counting.
 
-mod address;
 pub mod body;
 mod connections;
 mod counts;
-pub mod github;
+mod key_sets;
+pub mod receive;
 mod share;
 
+use sbh_outbound::Outbound;
 use sbh_runtime::Keyring;
 use sbh_store::Store;
 
 pub use connections::{Connections, Live};
 pub use counts::Counts;
+use key_sets::KeySets;
 
 /// What a secret of a connection is sealed for.
 pub const SECRET_PURPOSE: &str = "connection-secret";
@@ -23,6 +25,8 @@ pub const CREDENTIAL_PURPOSE: &str = "connection-credential";
 pub struct WebhookState {
     /// Connections with their opened secrets.
     pub connections: Connections,
+    /// Published keys of sources that sign with such.
+    pub key_sets: KeySets,
     /// Deliveries of each connection under way.
     pub shares: share::Shares,
     /// Bytes of bodies that may be in memory at once.
@@ -32,9 +36,10 @@ pub struct WebhookState {
 
 impl WebhookState {
     /// Empty caches.
-    pub fn new(store: Store, keyring: Keyring) -> Self {
+    pub fn new(store: Store, keyring: Keyring, outbound: Outbound) -> Self {
         Self {
             connections: Connections::new(store, keyring),
+            key_sets: KeySets::new(outbound),
             shares: share::Shares::default(),
             budget: body::Budget::default(),
             counts: Counts::default(),

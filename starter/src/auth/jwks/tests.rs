@@ -160,20 +160,3 @@ fn private_key() -> EncodingKey {
     der.extend(part(Y));
     EncodingKey::from_ec_der(&der)
 }
-
-#[test]
-fn the_key_s_type_fixes_the_algorithm() {
-    let text = serde_json::json!({ "keys": [
-        { "kty": "EC", "kid": "ec", "crv": "P-256", "x": X, "y": Y },
-        { "kty": "RSA", "kid": "rsa", "n": "sXchTWsZ", "e": "AQAB", "alg": "RS256", "use": "sig" },
-        { "kty": "RSA", "kid": "other", "n": "sXchTWsZ", "e": "AQAB", "alg": "RS512" },
-        { "kty": "RSA", "kid": "encrypts", "n": "sXchTWsZ", "e": "AQAB", "use": "enc" },
-        { "kty": "oct", "kid": "symmetric", "k": "c3dvcmRmaXNo" },
-        { "kty": "RSA", "n": "sXchTWsZ", "e": "AQAB" },
-    ]});
-    let keys = parse(text.to_string().as_bytes()).unwrap();
-    let mut found: Vec<_> =
-        keys.iter().map(|(kid, (_, algorithm))| (kid.as_str(), *algorithm)).collect();
-    found.sort_by_key(|(kid, _)| *kid);
-    assert_eq!(found, [("ec", Algorithm::ES256), ("rsa", Algorithm::RS256)]);
-}
