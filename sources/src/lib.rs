@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod fetch;
 pub mod github;
 pub mod json_depth;
+pub mod key_set;
 pub mod session;
 pub mod signature;
 mod source;
