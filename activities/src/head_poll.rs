@@ -185,6 +185,8 @@ impl HeadPoll {
             source: "poll",
             connection: None,
             dedup_key: format!("poll:{head}"),
+            document_key: None,
+            pull_number: None,
             hint: serde_json::json!({ "commit": head, "branch": repository.branch }),
             trace: traces.first(),
         };

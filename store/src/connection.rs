@@ -69,7 +69,11 @@ pub struct ConnectionForWebhook {
     pub source: String,
     /// The live secrets, sealed, newest first.
     pub sealed_secrets: Vec<Vec<u8>>,
-    /// The repositories announced through it: id and address.
+    /// Its settings.
+    pub settings: serde_json::Value,
+    /// Whether it takes no deliveries now.
+    pub paused: bool,
+    /// The repositories announced through it: id, and address or space.
     pub repositories: Vec<(RepositoryId, String)>,
 }
 
@@ -210,14 +214,14 @@ impl Store {
         connection: ConnectionId,
     ) -> Result<Option<ConnectionForWebhook>, StoreError> {
         let row = sqlx::query!(
-            r#"SELECT tenant_id, source,
+            r#"SELECT tenant_id, source, settings, paused_at IS NOT NULL AS "paused!",
                       ARRAY(SELECT sealed FROM connection_secrets
                             WHERE connection_id = $1 ORDER BY id DESC) AS "secrets!",
                       ARRAY(SELECT id FROM repositories
                             WHERE connection_id = $1 AND removed_at IS NULL ORDER BY id) AS "ids!",
-                      ARRAY(SELECT url FROM repositories
-                            WHERE connection_id = $1 AND removed_at IS NULL ORDER BY id) AS "urls!"
-               FROM connections WHERE id = $1"#,
+                      ARRAY(SELECT coalesce(space, url) FROM repositories
+                            WHERE connection_id = $1 AND removed_at IS NULL ORDER BY id) AS "spaces!"
+               FROM connections WHERE id = $1 AND removed_at IS NULL"#,
             connection.0,
         )
         .fetch_optional(&self.dispatch)
@@ -228,7 +232,9 @@ impl Store {
             tenant: crate::tenant::known(row.tenant_id)?,
             source: row.source,
             sealed_secrets: row.secrets,
-            repositories: row.ids.into_iter().map(RepositoryId).zip(row.urls).collect(),
+            settings: row.settings,
+            paused: row.paused,
+            repositories: row.ids.into_iter().map(RepositoryId).zip(row.spaces).collect(),
         }))
     }
 

@@ -13,10 +13,13 @@ use serde_json::json;
 use sqlx::PgConnection;
 
 use crate::audit;
-use crate::text::shortened;
+use crate::text::{shortened, storable};
 use crate::{Store, StoreError};
 
 pub use crate::inbox_claim::InboxListener;
+
+/// Characters of a document's key within its space at most.
+pub const MAX_KEY: usize = 1_000;
 
 /// A notice to be acknowledged: "look at this repository".
 #[derive(Clone, Debug)]
@@ -32,6 +35,10 @@ pub struct NewNotice {
     /// What the source declares as its deduplication key. A second notice with the key of one
     /// that no synchronisation has taken up yet is the same notice.
     pub dedup_key: String,
+    /// The document of the repository's space that it names; `None`: anything in it may have changed.
+    pub document_key: Option<String>,
+    /// The pull request that it is about: then it says nothing about the tracked branch.
+    pub pull_number: Option<i64>,
     /// What the notice said, for people: branch, commit, pusher. Small, never trusted.
     pub hint: serde_json::Value,
     /// The trace of the request that it came with.
@@ -296,6 +303,9 @@ async fn insert(connection: &mut PgConnection, notice: &NewNotice) -> Result<Acc
     // As text: sqlx sends JSON values as `jsonb`, which refuses NUL characters.
     let hint = notice.hint.to_string();
     let trace = notice.trace.map(|trace| trace.to_string());
+    // A key that is too long names nothing that could be fetched: then anything may have changed.
+    let document_key = notice.document_key.as_deref().map(storable);
+    let document_key = document_key.filter(|key| key.chars().count() <= MAX_KEY);
     // A duplicate that is committed while this statement runs stops the insert and is not seen
     // by the look-up: the next turn sees it. Each turn has a reason to end, but none is certain.
     for _ in 0..10 {
@@ -307,12 +317,12 @@ async fn insert(connection: &mut PgConnection, notice: &NewNotice) -> Result<Acc
                    added AS (
                        INSERT INTO inbox
                            (id, tenant_id, repository_id, source, connection_id, dedup_key, hint,
-                            traceparent)
+                            traceparent, document_key, pull_number)
                        SELECT $2, scope.tenant,
                               (SELECT repository.id FROM repositories repository
                                WHERE repository.tenant_id = scope.tenant AND repository.id = $3
                                  AND repository.removed_at IS NULL),
-                              $4, $5, $6, $7::text::json, $8
+                              $4, $5, $6, $7::text::json, $8, $9, $10
                        FROM scope
                        ON CONFLICT (tenant_id, repository_id, dedup_key)
                            WHERE state = 'open' AND sync_id IS NULL AND taken_at IS NULL DO NOTHING
@@ -334,6 +344,8 @@ async fn insert(connection: &mut PgConnection, notice: &NewNotice) -> Result<Acc
             dedup_key,
             hint,
             trace,
+            document_key,
+            notice.pull_number,
         )
         .fetch_optional(&mut *connection)
         .await;

@@ -83,7 +83,7 @@ impl Store {
         let mut tx = self.scope(tenant).await?;
         let ids = sqlx::query_scalar!(
             "SELECT id FROM inbox
-             WHERE tenant_id = $1 AND repository_id = $2 AND document_id IS NULL
+             WHERE tenant_id = $1 AND repository_id = $2 AND document_id IS NULL AND pull_number IS NULL
                AND state <> 'closed' AND state = 'open' AND sync_id IS NULL AND taken_at IS NOT NULL
              ORDER BY id FOR NO KEY UPDATE",
             tenant.as_str(),

@@ -11,6 +11,9 @@ use crate::settle::{Change, settle};
 use crate::text::shortened;
 use crate::{Store, StoreError, audit};
 
+/// Characters of a baseline at most: a commit, or the cursor of a hosted space's last listing.
+pub const MAX_BASELINE: usize = 2_000;
+
 /// What a synchronisation starts from.
 #[derive(Clone, Debug)]
 pub struct SyncStart {
@@ -136,7 +139,7 @@ impl Store {
         }
         sqlx::query!(
             "UPDATE inbox SET taken_at = now()
-             WHERE tenant_id = $1 AND repository_id = $2 AND document_id IS NULL
+             WHERE tenant_id = $1 AND repository_id = $2 AND document_id IS NULL AND pull_number IS NULL
                AND state <> 'closed' AND sync_id IS NULL AND taken_at IS NULL",
             tenant.as_str(),
             repository.0,
@@ -145,7 +148,7 @@ impl Store {
         .await?;
         let notices = sqlx::query_scalar!(
             "SELECT id FROM inbox
-             WHERE tenant_id = $1 AND repository_id = $2 AND document_id IS NULL
+             WHERE tenant_id = $1 AND repository_id = $2 AND document_id IS NULL AND pull_number IS NULL
                AND state <> 'closed' AND sync_id IS NULL AND taken_at IS NOT NULL
              ORDER BY id",
             tenant.as_str(),
@@ -184,7 +187,7 @@ impl Store {
         commit: &str,
         notices: &[InboxId],
     ) -> Result<FinishedSync, StoreError> {
-        let commit = shortened(commit, 200);
+        let commit = shortened(commit, MAX_BASELINE);
         let notices: Vec<_> = notices.iter().map(|id| id.0).collect();
         let mut tx = self.scope(tenant).await?;
         enter(&mut tx, tenant, repository, sync).await?;

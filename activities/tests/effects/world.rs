@@ -166,6 +166,8 @@ impl World {
             source: "github",
             connection: None,
             dedup_key: key.to_owned(),
+            document_key: None,
+            pull_number: None,
             hint: serde_json::json!({}),
             trace: None,
         };

@@ -35,6 +35,8 @@ pub async fn sync(
         source: "api",
         connection: None,
         dedup_key: "api:sync".to_owned(),
+        document_key: None,
+        pull_number: None,
         hint: serde_json::json!({ "why": "asked for", "by": caller.subject }),
         trace: Some(trace),
     };

@@ -108,6 +108,10 @@ impl Fleet {
             source: "github",
             connection: None,
             dedup_key: key.to_owned(),
+            document_key: None,
+            pull_number: None,
+            document_key: None,
+            pull_number: None,
             hint: serde_json::json!({ "branch": "main" }),
             trace: None,
         }

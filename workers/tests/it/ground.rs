@@ -103,6 +103,8 @@ impl Ground {
             source: "github",
             connection: None,
             dedup_key: uuid::Uuid::new_v4().to_string(),
+            document_key: None,
+            pull_number: None,
             hint: serde_json::json!({}),
             trace: Some(trace),
         };
