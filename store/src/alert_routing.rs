@@ -3,11 +3,13 @@
 use chrono::{DateTime, Utc};
 use sbh_domain::alert::{ChannelRules, QuietHours, Timing, Told};
 use sbh_domain::{AlertId, AlertKind, ChannelId, Severity, TenantId};
+use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::StoreError;
-use crate::alert::read;
+use crate::alert::{NewAlert, raise, read};
+use crate::alert_channel::channel_row;
+use crate::{Store, StoreError, audit};
 
 /// An alert of which channels are to be told.
 pub(crate) struct News {
@@ -247,4 +249,91 @@ pub(crate) async fn route_resolved(
         deliveries.add(route.channel, told.alert_id, Told::Resolved, severity, due_s);
     }
     deliveries.write(tx, tenant).await
+}
+
+impl Store {
+    /// Tells a channel, and no other, that somebody tries it: whatever its rules.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when it is paused.
+    pub async fn test_alert_channel(
+        &self,
+        tenant: &TenantId,
+        actor: &str,
+        channel: ChannelId,
+    ) -> Result<AlertId, StoreError> {
+        let mut tx = self.scope(tenant).await?;
+        let known = channel_row(&mut tx, tenant, channel).await?;
+        if known.paused {
+            return Err(StoreError::Conflict(format!(
+                "the alert channel {:?} is paused: resume it first",
+                known.name
+            )));
+        }
+        let key = format!("test/{channel}/{}", Uuid::now_v7());
+        let title = format!("{actor} tries the alert channel {}", known.name);
+        let raised = raise(&mut tx, tenant, &NewAlert::new(AlertKind::Test, key, title)).await?;
+        let mut deliveries = Deliveries::default();
+        deliveries.add(channel, raised.id.0, Told::Raised, Severity::Info, Utc::now().timestamp());
+        deliveries.write(&mut tx, tenant).await?;
+        audit::append(&mut tx, tenant, actor, "alert_channel.test", channel, &json!({})).await?;
+        tx.commit().await?;
+        Ok(raised.id)
+    }
+
+    /// Tells channels anew, one step graver, of what is open for longer than they wait and that nobody
+    /// acknowledged; for every tenant. Returns how many messages that makes.
+    pub async fn escalate_alerts(&self) -> Result<u64, StoreError> {
+        let tenants = sqlx::query_scalar!(
+            "SELECT DISTINCT tenant_id FROM alert_channels
+             WHERE removed_at IS NULL AND escalate_after_s IS NOT NULL"
+        )
+        .fetch_all(&self.dispatch)
+        .await?;
+        let mut escalated = 0;
+        for tenant in tenants {
+            let tenant = crate::tenant::known(tenant)?;
+            let mut tx = self.scope(&tenant).await?;
+            escalated += escalate(&mut tx, &tenant).await?;
+            tx.commit().await?;
+        }
+        Ok(escalated)
+    }
+}
+
+async fn escalate(tx: &mut PgConnection, tenant: &TenantId) -> Result<u64, StoreError> {
+    let routes = routes(tx, tenant).await?;
+    let rows = sqlx::query!(
+        "SELECT alert.id, alert.kind, alert.severity, channel.id AS channel_id
+         FROM alerts alert
+         JOIN alert_channels channel
+           ON channel.tenant_id = $1 AND channel.removed_at IS NULL AND NOT channel.paused
+          AND alert.raised_at < now() - make_interval(secs => channel.escalate_after_s)
+         WHERE alert.tenant_id = $1 AND alert.state = 'open' AND alert.acknowledged_at IS NULL
+           AND alert.severity <> 'info'
+           AND NOT EXISTS (
+               SELECT FROM alert_deliveries delivery
+               WHERE delivery.tenant_id = $1 AND delivery.alert_id = alert.id
+                 AND delivery.channel_id = channel.id AND delivery.told = 'escalated')
+         ORDER BY alert.id LIMIT 500",
+        tenant.as_str(),
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut deliveries = Deliveries::default();
+    for row in rows {
+        let severity = read::<Severity>(&row.severity)?.escalated();
+        let Some(route) = routes.iter().find(|route| route.channel.0 == row.channel_id) else {
+            continue;
+        };
+        if route.rules.takes(read(&row.kind)?, severity) {
+            let told = Told::Escalated;
+            let now_s = route.now.timestamp();
+            let timing = Timing { now_s, told, severity, last_raised_s: None };
+            deliveries.add(route.channel, row.id, told, severity, route.rules.due(timing));
+        }
+    }
+    let made = deliveries.ids.len() as u64;
+    deliveries.write(tx, tenant).await?;
+    Ok(made)
 }

@@ -5,19 +5,25 @@
 //! shows nothing rather than another tenant's rows.
 
 pub mod alert;
+pub mod alert_channel;
 mod alert_routing;
+pub mod alert_view;
 pub mod audit;
 mod connect;
 pub mod connection;
 pub mod coverage;
+pub mod drift;
+mod drift_backlog;
 pub mod effect;
 pub mod effect_view;
 pub mod error;
 pub mod idempotency;
 pub mod inbox;
+mod inbox_batch;
 mod inbox_claim;
 mod inbox_retry;
 pub mod migrate;
+pub mod notify;
 mod nudge;
 mod prune;
 mod record;

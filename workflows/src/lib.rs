@@ -4,8 +4,10 @@
 //! Wire names (workflow types, activity, signal, query and update names, queues, ids, search
 //! attributes, JSON fields) are frozen: histories of running workflows hold them. Never rename one.
 
+pub mod drift_backlog;
 mod entity;
 pub mod head_poll;
+pub mod notify;
 mod patience;
 pub mod repo_sync;
 pub mod search_attributes;

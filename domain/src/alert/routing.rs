@@ -119,10 +119,12 @@ pub struct Timing {
 }
 
 impl ChannelRules {
-    /// Whether the channel takes such alerts. A trial of the channel always passes.
+    /// Whether the channel takes such alerts. A trial is for the one channel that is tried, whatever its
+    /// rules, and for no other.
     pub fn takes(&self, kind: AlertKind, severity: Severity) -> bool {
-        kind == AlertKind::Test
-            || (severity >= self.floor && (self.kinds.is_empty() || self.kinds.contains(&kind)))
+        kind != AlertKind::Test
+            && severity >= self.floor
+            && (self.kinds.is_empty() || self.kinds.contains(&kind))
     }
 
     /// The earliest that the channel may be told, in seconds since 1970. Never before now.
