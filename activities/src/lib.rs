@@ -13,8 +13,10 @@ pub mod spec_drift;
 use std::sync::Arc;
 
 use prometheus::Registry;
+use sbh_outbound::Outbound;
 use sbh_prover::Pool;
 use sbh_runtime::{Config, Keyring, valkey::Valkey};
+use sbh_sources::Bases;
 use sbh_store::Store;
 
 pub use error::{Failure, FailureKind};
@@ -37,6 +39,10 @@ pub struct Parts {
     pub pool: Pool,
     /// Starts and signals the workflows of documents.
     pub documents: Arc<dyn DocumentSignals>,
+    /// Reaches the services of sources, chat and mail.
+    pub outbound: Outbound,
+    /// Where the services are that are the same for everybody.
+    pub bases: Arc<Bases>,
 }
 
 /// All activities, ready to be registered with a worker.

@@ -25,6 +25,27 @@ pub struct Bases {
     pub forge_keys: Url,
 }
 
+impl Bases {
+    /// Reads the addresses: `address` gives each by its field's name.
+    ///
+    /// # Errors
+    /// Names the one that is no address.
+    pub fn read<'a>(address: impl Fn(&'static str) -> &'a str) -> Result<Self, String> {
+        let read = |field| {
+            let text = address(field);
+            Url::parse(text).map_err(|error| format!("sources.{field}_url is not usable: {error}"))
+        };
+        Ok(Self {
+            github_api: read("github_api")?,
+            google_api: read("google_api")?,
+            google_token: read("google_token")?,
+            atlassian_api: read("atlassian_api")?,
+            atlassian_token: read("atlassian_token")?,
+            forge_keys: read("forge_keys")?,
+        })
+    }
+}
+
 /// One connection's access to its service.
 pub struct Session<'a> {
     /// The client.

@@ -7,10 +7,12 @@ use std::time::Duration;
 use anyhow::Context;
 use prometheus::Registry;
 use sbh_activities::{Activities, Parts};
+use sbh_outbound::Outbound;
 use sbh_prover::{Limits, Pool, PoolConfig};
 use sbh_runtime::entity::Entities;
 use sbh_runtime::valkey::Valkey;
 use sbh_runtime::{Config, Keyring, temporal};
+use sbh_sources::Bases;
 use sbh_store::{Store, StoreError, StoreOptions};
 use temporalio_common::telemetry::metrics::TemporalMeter;
 
@@ -48,6 +50,9 @@ pub async fn ready(
     })
     .await
     .context("prover.z3")?;
+    let outbound = Outbound::allowing(&config.outbound.allow_addresses);
+    let outbound = outbound.map_err(anyhow::Error::msg)?;
+    let bases = Bases::read(|name| config.sources.address(name)).map_err(anyhow::Error::msg)?;
     let valkey = Valkey::new(&config.valkey)?;
     valkey.register(registry)?;
     let store = store(config).await?;
@@ -60,6 +65,8 @@ pub async fn ready(
         valkey,
         pool,
         documents: Arc::new(entities),
+        outbound,
+        bases: Arc::new(bases),
     };
     let activities = Activities::new(parts, registry)?;
     Ok(Ready { activities, store, keyring })

@@ -8,8 +8,10 @@ use futures::future::BoxFuture;
 use prometheus::Registry;
 use sbh_activities::{Activities, DocumentSignals, HeadPoll, Parts, RepoSync, SpecDrift};
 use sbh_domain::{ConnectionId, DocumentId, RepositoryId, SyncId, TenantId, Traces};
+use sbh_outbound::Outbound;
 use sbh_prover::{Limits, Pool, PoolConfig};
 use sbh_runtime::{Config, Keyring, valkey::Valkey};
+use sbh_sources::Bases;
 use sbh_store::Store;
 use sbh_store::inbox::{NewNotice, OpenDocument};
 use sbh_store::repository::NewRepository;
@@ -83,6 +85,7 @@ impl World {
         config.prover.processes = 2;
         config.prover.audit_share = 0.0;
         config.starter.max_attempts = 3;
+        config.outbound.allow_addresses = vec!["127.0.0.1".to_owned()];
         configure(&mut config);
         let database = database().await;
         let store = database.store().await;
@@ -102,6 +105,8 @@ impl World {
             valkey: Valkey::new(&config.valkey).unwrap(),
             pool: Pool::start(pool).await.unwrap(),
             documents: signals.clone(),
+            outbound: Outbound::allowing(&config.outbound.allow_addresses).unwrap(),
+            bases: Arc::new(Bases::read(|name| config.sources.address(name)).unwrap()),
         };
         let registry = Registry::new();
         let pool = parts.pool.clone();

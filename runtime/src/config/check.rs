@@ -36,7 +36,20 @@ impl Config {
         if self.auth.jwks_url.as_deref().is_some_and(|url| !http(url)) {
             return refuse("auth", "jwks_url", "write https://host/path");
         }
-        let positive: [(&str, &str, u64); 14] = [
+        let sources = &self.sources;
+        for (field, url) in [
+            ("github_api_url", &sources.github_api_url),
+            ("google_api_url", &sources.google_api_url),
+            ("google_token_url", &sources.google_token_url),
+            ("atlassian_api_url", &sources.atlassian_api_url),
+            ("atlassian_token_url", &sources.atlassian_token_url),
+            ("forge_keys_url", &sources.forge_keys_url),
+        ] {
+            if !http(url) {
+                return refuse("sources", field, "write https://host/path");
+            }
+        }
+        let positive = [
             ("database", "max_connections", self.database.max_connections.into()),
             ("starter", "max_open_notices", self.starter.max_open_notices.max(0).unsigned_abs()),
             ("starter", "max_attempts", self.starter.max_attempts.max(0).unsigned_abs().into()),
@@ -47,6 +60,11 @@ impl Config {
             ("git", "max_document_bytes", self.git.max_document_bytes),
             ("git", "fetch_timeout_s", self.git.fetch_timeout_s),
             ("git", "poll_s", self.git.poll_s),
+            ("sources", "upkeep_s", sources.upkeep_s),
+            ("sources", "fetches_at_once", sources.fetches_at_once as u64),
+            ("sources", "fetches_per_s", sources.fetches_per_s.into()),
+            ("sources", "max_document_bytes", sources.max_document_bytes),
+            ("sources", "silent_after_polls", sources.silent_after_polls.into()),
             ("prover", "processes", self.prover.processes as u64),
             ("prover", "time_ms", self.prover.time_ms),
             ("prover", "memory_mb", self.prover.memory_mb),

@@ -88,6 +88,24 @@ impl Default for GitConfig {
     }
 }
 
+impl Default for SourcesConfig {
+    fn default() -> Self {
+        Self {
+            github_api_url: "https://api.github.com".into(),
+            google_api_url: "https://www.googleapis.com".into(),
+            google_token_url: "https://oauth2.googleapis.com/token".into(),
+            atlassian_api_url: "https://api.atlassian.com".into(),
+            atlassian_token_url: "https://auth.atlassian.com/oauth/token".into(),
+            forge_keys_url: "https://forge.cdn.prod.atlassian-dev.net/.well-known/jwks.json".into(),
+            upkeep_s: 60,
+            fetches_at_once: 4,
+            fetches_per_s: 50,
+            max_document_bytes: 1 << 20,
+            silent_after_polls: 3,
+        }
+    }
+}
+
 impl Default for ProverConfig {
     fn default() -> Self {
         Self {

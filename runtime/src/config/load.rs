@@ -16,7 +16,7 @@ const FILE_VARIABLE: &str = "SBH_CONFIG";
 
 /// The sections, as the structure has them. None holds an underscore, so that the first one in a
 /// variable's name ends the section.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "database",
     "temporal",
     "valkey",
@@ -26,6 +26,7 @@ const SECTIONS: [&str; 12] = [
     "workers",
     "git",
     "outbound",
+    "sources",
     "debounce",
     "prover",
     "telemetry",

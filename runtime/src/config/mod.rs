@@ -35,6 +35,8 @@ pub struct Config {
     pub git: GitConfig,
     /// Requests to addresses that users give.
     pub outbound: OutboundConfig,
+    /// Sources of documents other than git repositories.
+    pub sources: SourcesConfig,
     /// Collecting bursts of notices: quiet and maximum time in milliseconds.
     #[serde(deserialize_with = "load::debounce")]
     pub debounce: Debounce,
@@ -171,6 +173,50 @@ pub struct GitConfig {
 pub struct OutboundConfig {
     /// Addresses and ranges (CIDR) beyond the public ones that may be reached. None by default.
     pub allow_addresses: Vec<String>,
+}
+
+/// Sources of documents other than git repositories.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct SourcesConfig {
+    /// GitHub's REST interface.
+    pub github_api_url: String,
+    /// Google's interfaces.
+    pub google_api_url: String,
+    /// Where Google exchanges a signed assertion for a token.
+    pub google_token_url: String,
+    /// Atlassian's interfaces for apps.
+    pub atlassian_api_url: String,
+    /// Where Atlassian exchanges a refresh token.
+    pub atlassian_token_url: String,
+    /// Where Atlassian publishes the keys of Forge Remote.
+    pub forge_keys_url: String,
+    /// Seconds between two rounds of upkeep of a connection: its spaces are polled, what expires is renewed.
+    pub upkeep_s: u64,
+    /// Documents of one connection that one worker fetches at once.
+    pub fetches_at_once: usize,
+    /// Documents of one connection that one worker fetches in a second at most.
+    pub fetches_per_s: u32,
+    /// Bytes of a hosted or uploaded document at most.
+    pub max_document_bytes: u64,
+    /// Polls in succession that find changes which no delivery announced, after which a connection counts as silent.
+    pub silent_after_polls: u32,
+}
+
+impl SourcesConfig {
+    /// The address that a field `{name}_url` holds; empty where there is no such field.
+    pub fn address(&self, name: &str) -> &str {
+        match name {
+            "github_api" => &self.github_api_url,
+            "google_api" => &self.google_api_url,
+            "google_token" => &self.google_token_url,
+            "atlassian_api" => &self.atlassian_api_url,
+            "atlassian_token" => &self.atlassian_token_url,
+            "forge_keys" => &self.forge_keys_url,
+            _ => "",
+        }
+    }
 }
 
 /// The prover.
