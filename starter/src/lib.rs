@@ -2,6 +2,7 @@
 //! how everything stands. A thin layer: what is decided is decided in `domain`, what is kept is kept
 //! by `store`, what lasts is done by workflows.
 
+pub mod acceptor;
 pub mod auth;
 pub mod background;
 pub mod codec;

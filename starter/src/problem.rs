@@ -54,7 +54,7 @@ kinds! {
     Unauthorized 401 "unauthorized" "No valid token"
         "Send `Authorization: Bearer` with a token of this server's issuer and audience that has not expired."
     BadSignature 401 "bad-signature" "The signature is missing or wrong"
-        "The source must sign the body (X-Hub-Signature-256) with one of the connection's live secrets. Enter the secret again, or rotate it."
+        "The source must sign the delivery with one of the connection's live secrets, or with its published key. Enter the secret again, or rotate it."
     Forbidden 403 "forbidden" "Not allowed"
         "The token's role may not do this. Ask the tenant's owner for a stronger role."
     UnknownTenant 403 "unknown-tenant" "No such tenant"

@@ -8,8 +8,10 @@ use sbh_domain::TenantId;
 use sbh_outbound::Outbound;
 use sbh_runtime::valkey::Valkey;
 use sbh_runtime::{Config, Keyring};
+use sbh_sources::Bases;
 use sbh_store::{Store, StoreError};
 
+use crate::acceptor::Acceptor;
 use crate::auth::Authority;
 use crate::background::Background;
 use crate::codec::CodecToken;
@@ -38,12 +40,18 @@ pub struct State {
     pub authority: Authority,
     /// What the codec server's address holds.
     pub codec_token: CodecToken,
+    /// Commits notices together.
+    pub acceptor: Acceptor,
     /// How full the inbox is.
     pub depth: Depth,
     /// Wakes dispatchers.
     pub wake: Wake,
     /// Webhooks.
     pub webhooks: WebhookState,
+    /// Reaches the services of sources.
+    pub outbound: Outbound,
+    /// Where the services are that are the same for everybody.
+    pub bases: Bases,
     /// The tasks in the background.
     pub background: Background,
     /// Metrics.
@@ -67,9 +75,12 @@ impl State {
             engine: Engine::new(&config, &keyring),
             authority: Authority::new(&config.auth)?,
             codec_token: CodecToken::new(config.auth.codec_token_file.clone()),
+            acceptor: Acceptor::new(store.clone()),
             depth: Depth::new(store.clone()),
             wake: Wake::default(),
-            webhooks: WebhookState::new(store.clone(), keyring.clone(), outbound),
+            webhooks: WebhookState::new(store.clone(), keyring.clone(), outbound.clone()),
+            outbound,
+            bases: Bases::read(|name| config.sources.address(name)).map_err(anyhow::Error::msg)?,
             tenants: Cache::builder()
                 .max_capacity(10_000)
                 .time_to_live(Duration::from_secs(60))

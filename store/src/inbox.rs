@@ -296,16 +296,32 @@ impl Row {
     }
 }
 
+/// The texts of a notice as its row holds them.
+pub(crate) struct Stored {
+    pub(crate) dedup_key: String,
+    /// As text: sqlx sends JSON values as `jsonb`, which refuses NUL characters.
+    pub(crate) hint: String,
+    pub(crate) trace: Option<String>,
+    pub(crate) document_key: Option<String>,
+}
+
+impl Stored {
+    pub(crate) fn of(notice: &NewNotice) -> Self {
+        // A key that is too long names nothing that could be fetched: then anything may have changed.
+        let document_key = notice.document_key.as_deref().map(storable);
+        Self {
+            dedup_key: shortened(&notice.dedup_key, 300),
+            hint: notice.hint.to_string(),
+            trace: notice.trace.map(|trace| trace.to_string()),
+            document_key: document_key.filter(|key| key.chars().count() <= MAX_KEY),
+        }
+    }
+}
+
 /// Inserts a notice that is not there yet, in one statement.
 async fn insert(connection: &mut PgConnection, notice: &NewNotice) -> Result<Accepted, StoreError> {
     let id = InboxId(uuid::Uuid::now_v7());
-    let dedup_key = shortened(&notice.dedup_key, 300);
-    // As text: sqlx sends JSON values as `jsonb`, which refuses NUL characters.
-    let hint = notice.hint.to_string();
-    let trace = notice.trace.map(|trace| trace.to_string());
-    // A key that is too long names nothing that could be fetched: then anything may have changed.
-    let document_key = notice.document_key.as_deref().map(storable);
-    let document_key = document_key.filter(|key| key.chars().count() <= MAX_KEY);
+    let Stored { dedup_key, hint, trace, document_key } = Stored::of(notice);
     // A duplicate that is committed while this statement runs stops the insert and is not seen
     // by the look-up: the next turn sees it. Each turn has a reason to end, but none is certain.
     for _ in 0..10 {

@@ -13,7 +13,6 @@ use sbh_api::repo_sync::Acknowledged;
 use sbh_domain::{ConnectionId, TraceParent};
 use sbh_sources::key_set::KeySet;
 use sbh_sources::{Delivery, Event, Keys, Reading, Refused};
-use sbh_store::StoreError;
 use sbh_store::inbox::{Accepted, NewNotice};
 use serde_json::Value;
 
@@ -252,18 +251,13 @@ impl Notice {
             for index in about(&live, event) {
                 crate::inbox_limit::check(state).await?;
                 let notice = self.row(&live, event, index);
-                match state.store.accept(&notice).await {
-                    Ok(accepted) => {
-                        if matches!(accepted, Accepted::New(_)) {
-                            state.depth.accepted();
-                            state.wake.ask();
-                        }
-                        first = first.or(Some(accepted));
-                    }
-                    // Removed since the connection was read: nothing to announce.
-                    Err(StoreError::NotFound { .. }) => {}
-                    Err(error) => return Err(error.into()),
+                // None: removed since the connection was read, so there is nothing to announce.
+                let accepted = state.acceptor.accept(notice).await?;
+                if matches!(accepted, Some(Accepted::New(_))) {
+                    state.depth.accepted();
+                    state.wake.ask();
                 }
+                first = first.or(accepted);
             }
         }
         Ok(first)
@@ -281,6 +275,11 @@ impl Notice {
             source: live.source.name(),
             connection: Some(self.connection),
             dedup_key,
+            document_key: event.document.clone(),
+            pull_number: event
+                .pull_request
+                .as_ref()
+                .and_then(|pull| i64::try_from(pull.number).ok()),
             hint: self.hint.clone(),
             trace: Some(self.trace),
         }

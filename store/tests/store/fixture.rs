@@ -110,8 +110,6 @@ impl Fleet {
             dedup_key: key.to_owned(),
             document_key: None,
             pull_number: None,
-            document_key: None,
-            pull_number: None,
             hint: serde_json::json!({ "branch": "main" }),
             trace: None,
         }

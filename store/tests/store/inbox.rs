@@ -5,7 +5,7 @@ use std::time::Duration;
 use sbh_store::StoreError;
 use sbh_store::inbox::Accepted;
 
-use crate::fixture::{add_repository, fleet, new_sync, present};
+use crate::fixture::{add_repository, fleet, new_sync, present, tenant};
 
 const LONG: Duration = Duration::from_secs(600);
 
@@ -221,4 +221,63 @@ async fn a_wake_up_reaches_a_listener_also_after_its_connection_was_lost() {
     listener.woken().await.unwrap_err();
     fleet.store.wake_dispatchers().await.unwrap();
     listener.woken().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_batch_answers_each_notice_as_if_it_were_alone() {
+    let fleet = fleet().await;
+    let other = tenant("other");
+    fleet.store.ensure_tenant(&other).await.unwrap();
+    let theirs = add_repository(&fleet.store, &other, "theirs").await;
+    let waiting = fleet.accept("waits already").await;
+    let gone = sbh_store::inbox::NewNotice {
+        repository: sbh_domain::RepositoryId(uuid::Uuid::nil()),
+        ..fleet.notice("of nothing")
+    };
+    let foreign = sbh_store::inbox::NewNotice {
+        tenant: other.clone(),
+        repository: theirs,
+        ..fleet.notice("of another tenant")
+    };
+    let notices = [
+        fleet.notice("b"),
+        fleet.notice("waits already"),
+        fleet.notice("a"),
+        gone,
+        fleet.notice("b"),
+        foreign,
+    ];
+    let notices: Vec<_> = notices.iter().collect();
+    let answers = fleet.store.accept_batch(&fleet.tenant, &notices).await.unwrap();
+    let [b, duplicate, a, gone, twice, foreign] = &answers[..] else { panic!("{answers:?}") };
+    let (Ok(Accepted::New(b)), Ok(Accepted::New(a))) = (b, a) else { panic!("{answers:?}") };
+    assert_ne!(a, b);
+    assert!(matches!(duplicate, Ok(Accepted::Duplicate(id)) if *id == waiting), "{duplicate:?}");
+    assert!(matches!(twice, Ok(Accepted::Duplicate(id)) if id == b), "{twice:?}");
+    assert!(matches!(gone, Err(StoreError::NotFound { .. })), "{gone:?}");
+    // It went the ordinary way, as its own tenant.
+    let Ok(Accepted::New(foreign)) = foreign else { panic!("{answers:?}") };
+    assert!(fleet.store.inbox_row(&fleet.tenant, *foreign).await.is_err());
+    assert!(fleet.store.inbox_row(&other, *foreign).await.is_ok());
+}
+
+#[tokio::test]
+async fn batches_of_the_same_notices_at_once_add_each_of_them_once() {
+    let fleet = fleet().await;
+    let mut batches = tokio::task::JoinSet::new();
+    for turn in 0..8 {
+        let store = fleet.store.clone();
+        let tenant = fleet.tenant.clone();
+        let mut notices: Vec<_> = (0..50).map(|n| fleet.notice(&format!("delivery {n}"))).collect();
+        // In different orders, as deliveries come.
+        notices.rotate_left(turn * 6);
+        batches.spawn(async move {
+            let notices: Vec<_> = notices.iter().collect();
+            store.accept_batch(&tenant, &notices).await.unwrap()
+        });
+    }
+    let answers: Vec<_> = batches.join_all().await.into_iter().flatten().collect();
+    let new = answers.iter().filter(|answer| matches!(answer, Ok(Accepted::New(_)))).count();
+    assert_eq!((new, answers.len()), (50, 400));
+    assert_eq!(fleet.store.inbox_depth().await.unwrap().open, 50);
 }
