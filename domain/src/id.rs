@@ -116,6 +116,8 @@ uuid_id! {
     ChannelId as "alert channel";
     #[doc = "An outgoing effect: something done outside that cannot be undone."]
     EffectId as "effect";
+    #[doc = "A check run that is wanted on a commit."]
+    CheckRunId as "check run";
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@ pub use debounce::Debounce;
 pub use digest::Digest;
 pub use git_host::GitHost;
 pub use id::{
-    AlertId, ChannelId, ConnectionId, DocumentId, EffectId, InboxId, RepositoryId, SyncId, TenantId,
+    AlertId, ChannelId, CheckRunId, ConnectionId, DocumentId, EffectId, InboxId, RepositoryId,
+    SyncId, TenantId,
 };
 pub use invariant::Form;
 pub use proof_detail::{Assumption, ProofDetail};

@@ -61,6 +61,46 @@ pub(crate) async fn append(
     Ok(())
 }
 
+/// The invariants of one repository by verdict.
+pub(crate) async fn counts_of(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    repository: RepositoryId,
+) -> Result<VerdictCounts, StoreError> {
+    let row = sqlx::query!(
+        r#"WITH parts AS (
+               SELECT proved, refuted, vacuous, unknown, timeout, conflict, error, not_run
+               FROM coverage_totals WHERE tenant_id = $1 AND repository_id = $2
+               UNION ALL
+               SELECT proved, refuted, vacuous, unknown, timeout, conflict, error, not_run
+               FROM coverage_deltas WHERE tenant_id = $1 AND repository_id = $2
+           )
+           SELECT coalesce(sum(proved), 0)::bigint AS "proved!",
+                  coalesce(sum(refuted), 0)::bigint AS "refuted!",
+                  coalesce(sum(vacuous), 0)::bigint AS "vacuous!",
+                  coalesce(sum(unknown), 0)::bigint AS "unknown!",
+                  coalesce(sum(timeout), 0)::bigint AS "timeout!",
+                  coalesce(sum(conflict), 0)::bigint AS "conflict!",
+                  coalesce(sum(error), 0)::bigint AS "error!",
+                  coalesce(sum(not_run), 0)::bigint AS "not_run!"
+           FROM parts"#,
+        tenant.as_str(),
+        repository.0,
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(VerdictCounts {
+        proved: row.proved,
+        refuted: row.refuted,
+        vacuous: row.vacuous,
+        unknown: row.unknown,
+        timeout: row.timeout,
+        conflict: row.conflict,
+        error: row.error,
+        not_run: row.not_run,
+    })
+}
+
 impl Store {
     /// The coverage of every repository of a tenant that is not removed, by name.
     pub async fn coverage(&self, tenant: &TenantId) -> Result<Vec<RepositoryCoverage>, StoreError> {

@@ -63,6 +63,8 @@ pub struct Claim {
     pub repository: RepositoryId,
     /// The document to signal, where the rows ask for its proof.
     pub document: Option<DocumentId>,
+    /// The pull request to signal, where the rows are about one.
+    pub pull_number: Option<i64>,
     /// Its name, for the Web UI.
     pub repository_name: String,
     /// The rows.

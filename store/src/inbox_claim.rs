@@ -58,7 +58,7 @@ impl Store {
     /// Takes up to `limit` open rows that no synchronisation has taken up and that were never
     /// signalled, or last signalled longer ago than `again_after`, oldest first, skipping rows that
     /// another dispatcher holds; marks them as signalled now and groups them by repository or, where they
-    /// name one, by document. (A request that a proof took up is claimed again as well: the proof may
+    /// name one, by document or pull request. (A request that a proof took up is claimed again as well: the proof may
     /// have been lost, and a signal too many does no harm.)
     pub async fn claim_notices(
         &self,
@@ -83,10 +83,12 @@ impl Store {
                ), claimed AS (
                    UPDATE inbox SET signalled_at = now() FROM taken
                    WHERE inbox.tenant_id = taken.tenant_id AND inbox.id = taken.id
-                   RETURNING inbox.tenant_id, inbox.repository_id, inbox.document_id, inbox.id,
+                   RETURNING inbox.tenant_id, inbox.repository_id, inbox.document_id,
+                             inbox.pull_number, inbox.id,
                              inbox.received_at, inbox.traceparent
                )
-               SELECT claimed.tenant_id, claimed.repository_id, claimed.document_id, repository.name,
+               SELECT claimed.tenant_id, claimed.repository_id, claimed.document_id, claimed.pull_number,
+                      repository.name,
                       array_agg(claimed.id ORDER BY claimed.id) AS "ids!",
                       min(claimed.received_at) AS "oldest!",
                       array_remove(array_agg(claimed.traceparent ORDER BY claimed.id), NULL)
@@ -94,7 +96,8 @@ impl Store {
                FROM claimed
                JOIN repositories repository
                  ON repository.tenant_id = claimed.tenant_id AND repository.id = claimed.repository_id
-               GROUP BY claimed.tenant_id, claimed.repository_id, claimed.document_id, repository.name
+               GROUP BY claimed.tenant_id, claimed.repository_id, claimed.document_id, claimed.pull_number,
+                        repository.name
                ORDER BY min(claimed.received_at)"#,
             limit,
             again_after.as_secs_f64(),
@@ -107,6 +110,7 @@ impl Store {
                     tenant: known(row.tenant_id)?,
                     repository: RepositoryId(row.repository_id),
                     document: row.document_id.map(DocumentId),
+                    pull_number: row.pull_number,
                     repository_name: row.name,
                     rows: row.ids.into_iter().map(InboxId).collect(),
                     oldest: row.oldest,

@@ -219,8 +219,9 @@ pub(crate) async fn park_hopeless(
                  AND document.nudged_at IS DISTINCT FROM 'infinity')",
         tenant.as_str(),
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?
     .rows_affected();
+    crate::check_run::park_hopeless(tx, tenant).await?;
     Ok(parked)
 }

@@ -6,6 +6,7 @@ use sbh_domain::{Digest, InboxId, RepositoryId, SyncId, TenantId};
 use serde_json::json;
 use sqlx::PgConnection;
 
+use crate::check_run::{self, Wanted};
 use crate::repository::Repository;
 use crate::settle::{Change, settle};
 use crate::text::shortened;
@@ -36,8 +37,10 @@ pub enum DocumentChange {
         path: String,
         /// The path it had before, when it was renamed.
         renamed_from: Option<String>,
-        /// The git object id of its content.
+        /// The git object id of its content, or the source's version of it.
         blob: String,
+        /// The title and the address that people see, where it has such.
+        about: About,
         /// Its canonical text with its digest, or why it cannot be read as text
         /// (too large, binary, not UTF-8).
         content: Result<CanonicalText, String>,
@@ -47,6 +50,15 @@ pub enum DocumentChange {
         /// Its path in the repository.
         path: String,
     },
+}
+
+/// What people see of a hosted document besides its text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Its title.
+    pub title: Option<String>,
+    /// Where it is read.
+    pub url: Option<String>,
 }
 
 /// A document's canonical text.
@@ -121,6 +133,32 @@ pub(crate) async fn enter(
     Ok(())
 }
 
+/// Has a synchronisation wait for every open document of the repository. Returns for how many more.
+pub(crate) async fn adopt_open(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    repository: RepositoryId,
+    sync: SyncId,
+) -> Result<u64, StoreError> {
+    // The rows are locked, so that a document whose recording commits meanwhile is seen as recorded,
+    // rather than waited for by a row that nobody removes.
+    let adopted = sqlx::query!(
+        "INSERT INTO sync_documents (tenant_id, sync_id, document_id, version, hash)
+         SELECT $1, $3, id, observed_version, observed FROM
+             (SELECT id, observed_version, observed FROM documents
+              WHERE tenant_id = $1 AND repository_id = $2 AND drifted_at IS NOT NULL
+              ORDER BY id FOR NO KEY UPDATE) AS open
+         ON CONFLICT DO NOTHING",
+        tenant.as_str(),
+        repository.0,
+        sync.0,
+    )
+    .execute(tx)
+    .await?
+    .rows_affected();
+    Ok(adopted)
+}
+
 impl Store {
     /// What a synchronisation starts from. Call it before fetching: it takes the notices up, so that
     /// one that comes from here on is another notice and asks for another fetch.
@@ -193,22 +231,7 @@ impl Store {
         enter(&mut tx, tenant, repository, sync).await?;
         let mut adopted = 0;
         if !notices.is_empty() {
-            // The rows are locked, so that a document whose recording commits meanwhile is seen as
-            // recorded, rather than waited for by a row that nobody removes.
-            adopted = sqlx::query!(
-                "INSERT INTO sync_documents (tenant_id, sync_id, document_id, version, hash)
-                 SELECT $1, $3, id, observed_version, observed FROM
-                     (SELECT id, observed_version, observed FROM documents
-                      WHERE tenant_id = $1 AND repository_id = $2 AND drifted_at IS NOT NULL
-                      ORDER BY id FOR NO KEY UPDATE) AS open
-                 ON CONFLICT DO NOTHING",
-                tenant.as_str(),
-                repository.0,
-                sync.0,
-            )
-            .execute(&mut *tx)
-            .await?
-            .rows_affected();
+            adopted = adopt_open(&mut tx, tenant, repository, sync).await?;
         }
         let moved = sqlx::query_scalar!(
             r#"UPDATE repositories SET baseline = $3, last_error = NULL, synced_at = now()
@@ -255,10 +278,26 @@ impl Store {
             )
             .await?;
         }
+        // As text: a hint may hold escaped NULs, at which the operators of JSON fail.
+        let anew = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM inbox
+                              WHERE tenant_id = $1 AND id = ANY($2)
+                                AND source = 'github'
+                                AND hint::text LIKE '%"action":"rerequested"%') AS "anew!""#,
+            tenant.as_str(),
+            &notices,
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let pull_number = None;
+        let wanted = Wanted { repository, commit: &commit, pull_number, sync: Some(sync), anew };
+        check_run::want(&mut tx, tenant, &wanted).await?;
         let finished = FinishedSync { staged: own.staged.unsigned_abs(), repeated: own.repeated };
         let own =
             Change { pending: i32::try_from(adopted).unwrap_or(i32::MAX), ..Change::default() };
         settle(&mut tx, tenant, &[], BTreeMap::from([(sync.0, own)])).await?;
+        // Last: a recording locks synchronisations before the check runs that they end.
+        check_run::supersede(&mut tx, tenant, repository, pull_number, &commit).await?;
         tx.commit().await?;
         Ok(finished)
     }

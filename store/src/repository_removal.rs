@@ -41,6 +41,7 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
+        crate::check_run::remove(&mut tx, tenant, repository).await?;
         audit::append(&mut tx, tenant, actor, "repository.remove", repository, &json!({})).await?;
         tx.commit().await?;
         Ok(())

@@ -124,9 +124,10 @@ async fn close(
         tenant.as_str(),
         syncs,
     )
-    .execute(tx)
+    .execute(&mut *tx)
     .await?
     .rows_affected();
+    crate::check_run::settle(tx, tenant, syncs).await?;
     Ok(u32::try_from(closed).unwrap_or(u32::MAX))
 }
 
