@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// The arrows between this repository's crates: what each may use. Nothing points back.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("domain", &[]),
     ("api", &[]),
     ("workflows", &["domain"]),
@@ -15,6 +15,8 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("runtime", &["domain", "workflows"]),
     ("outbound", &[]),
     ("sources", &["domain", "outbound"]),
+    // For tests, benchmarks and `sbh chaos`; nothing that serves users may use it.
+    ("standins", &[]),
     (
         "activities",
         &["domain", "workflows", "prover", "store", "runtime", "outbound", "sources"],
@@ -25,10 +27,10 @@ const ARROWS: [(&str, &[&str]); 14] = [
         &["domain", "activities", "workflows", "prover", "store", "runtime", "outbound", "sources"],
     ),
     ("starter", &["domain", "api", "workflows", "store", "runtime", "outbound", "sources"]),
-    ("cli", &["domain", "api", "prover"]),
+    ("cli", &["domain", "api", "prover", "standins"]),
     // The harness of the end-to-end tests, which the benchmarks start their stacks with.
-    ("tests", &["domain", "api", "prover"]),
-    ("bench", &["domain", "api", "prover", "workflows", "runtime", "tests"]),
+    ("tests", &["domain", "api", "prover", "standins"]),
+    ("bench", &["domain", "api", "prover", "workflows", "runtime", "tests", "standins", "sources"]),
 ];
 
 /// All that the pure rules may use: nothing async, no clock, no randomness, no Temporal.
