@@ -233,13 +233,19 @@ pub(crate) async fn resolve_under_but(
     still: &[String],
 ) -> Result<u64, StoreError> {
     let still: Vec<_> = still.iter().map(|key| shortened(key, 400)).collect();
+    let first = shortened(prefix, 399);
+    // The least text that is above all with this beginning, byte by byte: the index has that order.
+    let beyond = match first.strip_suffix('/') {
+        Some(stem) => format!("{stem}0"),
+        None => format!("{first}\u{10ffff}"),
+    };
     let rows = sqlx::query!(
         "UPDATE alerts SET state = 'resolved', resolved_at = now()
-         WHERE tenant_id = $1 AND state = 'open' AND starts_with(key, $2)
-           AND key LIKE replace(replace(replace($2, '\\', '\\\\'), '%', '\\%'), '_', '\\_') || '%'
-           AND NOT key = ANY($3) RETURNING id",
+         WHERE tenant_id = $1 AND state = 'open' AND key ~>=~ $2 AND key ~<~ $3
+           AND NOT key = ANY($4) RETURNING id",
         tenant.as_str(),
-        shortened(prefix, 400),
+        first,
+        beyond,
         &still,
     )
     .fetch_all(&mut *tx)

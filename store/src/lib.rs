@@ -32,6 +32,8 @@ mod prune;
 pub mod pull_request;
 mod pull_request_view;
 mod record;
+mod record_alert;
+mod record_lock;
 pub mod repo_sync;
 pub mod repository;
 mod repository_removal;

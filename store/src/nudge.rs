@@ -7,6 +7,7 @@ use sbh_domain::{DocumentId, RepositoryId, TenantId};
 use sqlx::PgConnection;
 
 use crate::inbox::OpenDocument;
+use crate::record_alert::tell_stuck;
 use crate::tenant::known;
 use crate::text::shortened;
 use crate::{Store, StoreError};
@@ -176,18 +177,21 @@ impl Store {
         max_failures: i32,
     ) -> Result<u64, StoreError> {
         let mut tx = self.scope(tenant).await?;
-        sqlx::query!(
+        let failures = sqlx::query_scalar!(
             "UPDATE documents SET
                  failures = failures + 1, failure = $3,
                  nudged_at = CASE WHEN failures + 1 >= $4 THEN 'infinity' ELSE nudged_at END
-             WHERE tenant_id = $1 AND id = $2 AND drifted_at IS NOT NULL",
+             WHERE tenant_id = $1 AND id = $2 AND drifted_at IS NOT NULL RETURNING failures",
             tenant.as_str(),
             document.0,
             shortened(reason, 2_000),
             max_failures,
         )
-        .execute(&mut *tx)
+        .fetch_optional(&mut *tx)
         .await?;
+        if let Some(failures) = failures.filter(|failures| *failures >= max_failures) {
+            tell_stuck(&mut tx, tenant, document, failures, reason).await?;
+        }
         let parked = park_hopeless(&mut tx, tenant).await?;
         tx.commit().await?;
         Ok(parked)

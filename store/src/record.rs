@@ -6,19 +6,19 @@ use sbh_domain::{Digest, DocumentId, RepositoryId, TenantId, VerdictCounts};
 use serde_json::json;
 use sqlx::PgConnection;
 
-use crate::repository_removal::lock_name;
+use crate::record_lock::{lock_names, share_repository};
 use crate::settle::{Answered, settle};
 use crate::spec_drift::{ProofRun, Recorded};
 use crate::text::{optional_digest, verdict};
-use crate::{Store, StoreError, audit, coverage, reprove};
+use crate::{Store, StoreError, audit, coverage, record_alert, reprove};
 
 /// What is recorded: the staged verdicts of one content of one document.
-struct Subject<'a> {
-    tenant: &'a TenantId,
-    repository: RepositoryId,
-    document: DocumentId,
-    hash: Option<&'a [u8]>,
-    total: i32,
+pub(crate) struct Subject<'a> {
+    pub tenant: &'a TenantId,
+    pub repository: RepositoryId,
+    pub document: DocumentId,
+    pub hash: Option<&'a [u8]>,
+    pub total: i32,
 }
 
 impl Store {
@@ -105,44 +105,26 @@ impl Store {
         audit::append(&mut tx, tenant, "system:spec_drift", "document.record", document, &detail)
             .await?;
         write_document(&mut tx, &subject, version, run).await?;
+        if !removed {
+            let told = record_alert::Told {
+                tenant,
+                repository,
+                document,
+                path: &row.path,
+                before: recorded.map(|hash| (hash, before)),
+                after: hash.map(|hash| (hash, after)),
+                is_current: hash == observed,
+                version,
+                run,
+            };
+            record_alert::tell(&mut tx, &told).await?;
+        }
         let answered = Answered { document: document.0, version };
         let mut closed = reprove::close(&mut tx, tenant, document, "recorded").await?;
         closed += settle(&mut tx, tenant, &[answered], BTreeMap::new()).await?;
         tx.commit().await?;
         Ok(Recorded { before, after, closed, stale: hash != observed })
     }
-}
-
-/// Takes the lock that recordings share and a removal of the repository takes alone. Returns the
-/// repository and whether it is removed (then nothing of it counts).
-async fn share_repository(
-    tx: &mut PgConnection,
-    tenant: &TenantId,
-    document: DocumentId,
-) -> Result<(RepositoryId, bool), StoreError> {
-    let repository = sqlx::query_scalar!(
-        "SELECT repository_id FROM documents WHERE tenant_id = $1 AND id = $2",
-        tenant.as_str(),
-        document.0,
-    )
-    .fetch_optional(&mut *tx)
-    .await?
-    .map(RepositoryId)
-    .ok_or_else(|| StoreError::not_found("document", document))?;
-    sqlx::query!(
-        "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))",
-        lock_name(repository)
-    )
-    .execute(&mut *tx)
-    .await?;
-    let removed = sqlx::query_scalar!(
-        r#"SELECT removed_at IS NOT NULL AS "removed!" FROM repositories WHERE tenant_id = $1 AND id = $2"#,
-        tenant.as_str(),
-        repository.0,
-    )
-    .fetch_one(tx)
-    .await?;
-    Ok((repository, removed))
 }
 
 /// The answer when nothing is to be recorded.
@@ -179,37 +161,6 @@ async fn count_staged(tx: &mut PgConnection, subject: &Subject<'_>) -> Result<i6
     .fetch_one(tx)
     .await?;
     Ok(staged)
-}
-
-/// Locks the names that the document held or will hold, by buckets: at most 256 locks however many
-/// names, and documents without a common name seldom wait for each other. Returns the names.
-async fn lock_names(
-    tx: &mut PgConnection,
-    subject: &Subject<'_>,
-) -> Result<Vec<String>, StoreError> {
-    let names = sqlx::query_scalar!(
-        r#"SELECT name AS "name!" FROM invariants WHERE tenant_id = $1 AND document_id = $2
-           UNION
-           SELECT name FROM staged_verdicts
-           WHERE tenant_id = $1 AND document_id = $2 AND hash = $3 AND ordinal < $4"#,
-        subject.tenant.as_str(),
-        subject.document.0,
-        subject.hash,
-        subject.total,
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    // In one order everywhere, so that two recordings never wait for each other in a circle.
-    sqlx::query!(
-        "SELECT pg_advisory_xact_lock(hashtext($1), bucket) FROM
-             (SELECT DISTINCT hashtext(name) & 255 AS bucket FROM unnest($2::text[]) AS name
-              ORDER BY bucket) AS buckets",
-        subject.repository.to_string(),
-        &names,
-    )
-    .fetch_all(tx)
-    .await?;
-    Ok(names)
 }
 
 /// Counts the verdicts that count: of all blocks of the repository with these names, and of those
