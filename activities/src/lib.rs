@@ -3,9 +3,11 @@
 //! Each activity can be repeated at any point without a second effect: what it stages is keyed,
 //! and what it records is one transaction.
 
+pub mod drift_backlog;
 pub mod error;
 pub mod git;
 pub mod head_poll;
+pub mod notify;
 pub mod pulse;
 pub mod repo_sync;
 pub mod spec_drift;
@@ -19,8 +21,10 @@ use sbh_runtime::{Config, Keyring, valkey::Valkey};
 use sbh_sources::Bases;
 use sbh_store::Store;
 
+pub use drift_backlog::DriftBacklog;
 pub use error::{Failure, FailureKind};
 pub use head_poll::HeadPoll;
+pub use notify::Notify;
 pub use repo_sync::{DocumentSignals, RepoSync};
 pub use spec_drift::SpecDrift;
 
@@ -52,6 +56,8 @@ pub struct Activities {
     repo_sync: repo_sync::metrics::Metrics,
     spec_drift: spec_drift::metrics::Metrics,
     head_poll: head_poll::Metrics,
+    notify: notify::metrics::Metrics,
+    drift_backlog: drift_backlog::Metrics,
 }
 
 impl Activities {
@@ -68,6 +74,8 @@ impl Activities {
             repo_sync: repo_sync::metrics::Metrics::register(registry)?,
             spec_drift: spec_drift::metrics::Metrics::register(registry)?,
             head_poll: head_poll::Metrics::register(registry)?,
+            notify: notify::metrics::Metrics::register(registry)?,
+            drift_backlog: drift_backlog::Metrics::register(registry)?,
             parts,
         })
     }
@@ -80,6 +88,16 @@ impl Activities {
     /// The activities of `spec_drift`.
     pub fn spec_drift(&self) -> SpecDrift {
         SpecDrift::new(self.parts.clone(), self.spec_drift.clone())
+    }
+
+    /// The activity of `notify`.
+    pub fn notify(&self) -> Notify {
+        Notify::new(self.parts.clone(), self.notify.clone())
+    }
+
+    /// The activity of `drift_backlog`.
+    pub fn drift_backlog(&self) -> DriftBacklog {
+        DriftBacklog::new(self.parts.clone(), self.drift_backlog.clone())
     }
 
     /// The activity of `head_poll`.

@@ -2,11 +2,13 @@
 //! at once.
 
 use sbh_activities::Activities;
-use sbh_runtime::config::WorkersConfig;
+use sbh_runtime::Config;
+use sbh_workflows::drift_backlog::DriftBacklogWorkflow;
 use sbh_workflows::head_poll::HeadPollWorkflow;
+use sbh_workflows::notify::NotifyWorkflow;
 use sbh_workflows::repo_sync::RepoSyncWorkflow;
 use sbh_workflows::spec_drift::SpecDriftWorkflow;
-use sbh_workflows::{repo_sync, spec_drift};
+use sbh_workflows::{notify, repo_sync, spec_drift};
 use temporalio_sdk::WorkerOptions;
 use temporalio_sdk::error::WorkflowRegistrationError;
 use temporalio_sdk::runtime::PollerBehavior;
@@ -19,17 +21,20 @@ pub enum Queue {
     Sync,
     /// Documents: proving and recording.
     Proof,
+    /// Alert channels: sending messages; and looking for drift that nobody proves.
+    Notify,
 }
 
 impl Queue {
     /// Every queue.
-    pub const ALL: [Self; 2] = [Self::Sync, Self::Proof];
+    pub const ALL: [Self; 3] = [Self::Sync, Self::Proof, Self::Notify];
 
     /// The queue's name in Temporal.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sync => repo_sync::TASK_QUEUE,
             Self::Proof => spec_drift::TASK_QUEUE,
+            Self::Notify => notify::TASK_QUEUE,
         }
     }
 }
@@ -41,18 +46,24 @@ impl Queue {
 pub fn options(
     queue: Queue,
     activities: &Activities,
-    config: &WorkersConfig,
+    config: &Config,
 ) -> Result<WorkerOptions, WorkflowRegistrationError> {
     let options = match queue {
-        Queue::Sync => sized(queue, config.max_syncs, 200)
+        Queue::Sync => sized(queue, config.workers.max_syncs, 200)
             .register_workflow::<RepoSyncWorkflow>()?
             .register_workflow::<HeadPollWorkflow>()?
             .register_activities(activities.repo_sync())
             .register_activities(activities.head_poll())
             .build(),
-        Queue::Proof => sized(queue, config.max_proofs, 600)
+        Queue::Proof => sized(queue, config.workers.max_proofs, 600)
             .register_workflow::<SpecDriftWorkflow>()?
             .register_activities(activities.spec_drift())
+            .build(),
+        Queue::Notify => sized(queue, config.notify.at_once, 100)
+            .register_workflow::<NotifyWorkflow>()?
+            .register_workflow::<DriftBacklogWorkflow>()?
+            .register_activities(activities.notify())
+            .register_activities(activities.drift_backlog())
             .build(),
     };
     Ok(options)
@@ -89,6 +100,7 @@ mod tests {
     fn every_concern_has_a_queue_here() {
         assert_eq!(sbh_workflows::head_poll::TASK_QUEUE, Queue::Sync.name());
         let names = Queue::ALL.map(Queue::name);
-        assert_eq!(names, ["sync", "proof"]);
+        assert_eq!(names, ["sync", "proof", "notify"]);
+        assert_eq!(sbh_workflows::drift_backlog::TASK_QUEUE, Queue::Notify.name());
     }
 }

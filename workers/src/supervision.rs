@@ -122,7 +122,7 @@ async fn run(
     if applied != temporal::Applied::default() {
         tracing::info!(?applied, "set up the Temporal server");
     }
-    let mut options = fleet::options(queue, &shared.activities, &shared.config.workers)?;
+    let mut options = fleet::options(queue, &shared.activities, &shared.config)?;
     // What still runs half-way to the deadline is cancelled, so that it can end before it.
     options.graceful_shutdown_period = Some(Duration::from_secs(shared.config.workers.drain_s) / 2);
     let mut worker = Worker::new(&shared.runtime, client.clone(), options)?;

@@ -49,7 +49,18 @@ impl Config {
                 return refuse("sources", field, "write https://host/path");
             }
         }
+        for (field, url) in [
+            ("slack_api_url", &self.notify.slack_api_url),
+            ("slack_webhook_url", &self.notify.slack_webhook_url),
+        ] {
+            if !http(url) {
+                return refuse("notify", field, "write https://host/path");
+            }
+        }
         let positive = [
+            ("notify", "at_once", self.notify.at_once as u64),
+            ("drift", "backlog_after_s", self.drift.backlog_after_s),
+            ("drift", "backlog_every_s", self.drift.backlog_every_s),
             ("database", "max_connections", self.database.max_connections.into()),
             ("starter", "max_open_notices", self.starter.max_open_notices.max(0).unsigned_abs()),
             ("starter", "max_attempts", self.starter.max_attempts.max(0).unsigned_abs().into()),

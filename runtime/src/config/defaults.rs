@@ -106,6 +106,25 @@ impl Default for SourcesConfig {
     }
 }
 
+impl Default for NotifyConfig {
+    fn default() -> Self {
+        Self {
+            slack_api_url: "https://slack.com/api".into(),
+            slack_webhook_url: "https://hooks.slack.com".into(),
+            email_from: String::new(),
+            collect_ms: 2_000,
+            gap_ms: 1_000,
+            at_once: 8,
+        }
+    }
+}
+
+impl Default for DriftConfig {
+    fn default() -> Self {
+        Self { backlog_after_s: 86_400, backlog_every_s: 7_200 }
+    }
+}
+
 impl Default for ProverConfig {
     fn default() -> Self {
         Self {

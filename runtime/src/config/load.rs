@@ -16,7 +16,7 @@ const FILE_VARIABLE: &str = "SBH_CONFIG";
 
 /// The sections, as the structure has them. None holds an underscore, so that the first one in a
 /// variable's name ends the section.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 15] = [
     "database",
     "temporal",
     "valkey",
@@ -27,6 +27,8 @@ const SECTIONS: [&str; 13] = [
     "git",
     "outbound",
     "sources",
+    "notify",
+    "drift",
     "debounce",
     "prover",
     "telemetry",

@@ -37,6 +37,10 @@ pub struct Config {
     pub outbound: OutboundConfig,
     /// Sources of documents other than git repositories.
     pub sources: SourcesConfig,
+    /// Messages that tell of alerts.
+    pub notify: NotifyConfig,
+    /// Documents whose content is not the proved one.
+    pub drift: DriftConfig,
     /// Collecting bursts of notices: quiet and maximum time in milliseconds.
     #[serde(deserialize_with = "load::debounce")]
     pub debounce: Debounce,
@@ -217,6 +221,47 @@ impl SourcesConfig {
             _ => "",
         }
     }
+}
+
+/// Messages that tell of alerts.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct NotifyConfig {
+    /// The base of Slack's Web API.
+    pub slack_api_url: String,
+    /// Below which address the incoming webhooks of Slack channels must be.
+    pub slack_webhook_url: String,
+    /// The address that e-mails come from, known to SES; without it no e-mail channel can be made.
+    pub email_from: String,
+    /// Milliseconds in which alerts are collected that one message tells of.
+    pub collect_ms: u64,
+    /// Milliseconds between two messages of one channel at least.
+    pub gap_ms: u64,
+    /// Messages that one worker sends at once.
+    pub at_once: usize,
+}
+
+impl NotifyConfig {
+    /// Whether an address is one of Slack's incoming webhooks: below the configured base, and nowhere
+    /// else.
+    pub fn is_slack_webhook(&self, address: &str) -> bool {
+        address
+            .strip_prefix(self.slack_webhook_url.trim_end_matches('/'))
+            .and_then(|rest| rest.strip_prefix('/'))
+            .is_some_and(|path| !path.is_empty())
+    }
+}
+
+/// Documents whose content is not the proved one.
+#[derive(Debug, Clone, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct DriftConfig {
+    /// Seconds after which drift that is not proved is alerted.
+    pub backlog_after_s: u64,
+    /// Seconds between two looks for such drift.
+    pub backlog_every_s: u64,
 }
 
 /// The prover.

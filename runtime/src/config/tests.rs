@@ -57,6 +57,14 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("sources.fetches_per_s", "8", "8"),
     ("sources.max_document_bytes", "9", "9"),
     ("sources.silent_after_polls", "10", "10"),
+    ("notify.slack_api_url", "https://s/api", r#""https://s/api""#),
+    ("notify.slack_webhook_url", "https://s/h", r#""https://s/h""#),
+    ("notify.email_from", "sbh@example.org", r#""sbh@example.org""#),
+    ("notify.collect_ms", "11", "11"),
+    ("notify.gap_ms", "12", "12"),
+    ("notify.at_once", "13", "13"),
+    ("drift.backlog_after_s", "14", "14"),
+    ("drift.backlog_every_s", "15", "15"),
     ("debounce.quiet_ms", "5", "5"),
     ("debounce.max_ms", "6000", "6000"),
     ("prover.z3", "/z", r#""/z""#),
@@ -244,4 +252,21 @@ fn the_documentation_is_complete() {
     let table = table();
     assert!(document.contains(&table), "put this table into docs/CONFIGURATION.md:\n\n{table}");
     assert!(!table.contains("|  |"), "every field is documented:\n{table}");
+}
+
+#[test]
+fn only_addresses_below_slack_s_base_are_its_webhooks() {
+    let notify = Config::default().notify;
+    assert!(notify.is_slack_webhook("https://hooks.slack.com/services/T/B/x"));
+    for other in [
+        "https://hooks.slack.com",
+        "https://hooks.slack.com/",
+        "https://hooks.slack.com.evil.example/services/T/B/x",
+        "https://hooks.slack.com@evil.example/services",
+        "http://hooks.slack.com/services/T/B/x",
+        "https://169.254.169.254/latest",
+        "",
+    ] {
+        assert!(!notify.is_slack_webhook(other), "{other:?}");
+    }
 }
