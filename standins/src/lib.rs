@@ -16,6 +16,7 @@ pub mod atlassian;
 pub mod confluence;
 pub mod delivery;
 pub mod fault;
+pub mod git;
 pub mod github;
 pub mod google;
 pub mod jira;
@@ -95,15 +96,28 @@ impl StandIns {
         ]
     }
 
-    /// Where each base address has to point, by the name that it has in the sources' session.
-    pub fn bases(&self) -> Vec<(&'static str, String)> {
+    /// The settings (variables of the starter and the workers) with which a stack takes the stand-ins
+    /// for the services. They are for tests only: one of them opens this machine's own addresses.
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
         vec![
-            ("github_api", self.github.service.url()),
-            ("google_api", self.google.service.url()),
-            ("google_token", format!("{}/token", self.google.service.url())),
-            ("atlassian_api", self.atlassian.service.url()),
-            ("atlassian_token", format!("{}/oauth/token", self.atlassian.service.url())),
-            ("forge_keys", self.atlassian.keys_url()),
+            ("SBH_OUTBOUND_ALLOW_ADDRESSES", "127.0.0.1".to_owned()),
+            ("SBH_SOURCES_GITHUB_API_URL", self.github.service.url()),
+            ("SBH_SOURCES_GOOGLE_API_URL", self.google.service.url()),
+            ("SBH_SOURCES_GOOGLE_TOKEN_URL", format!("{}/token", self.google.service.url())),
+            ("SBH_SOURCES_ATLASSIAN_API_URL", self.atlassian.service.url()),
+            (
+                "SBH_SOURCES_ATLASSIAN_TOKEN_URL",
+                format!("{}/oauth/token", self.atlassian.service.url()),
+            ),
+            ("SBH_SOURCES_FORGE_KEYS_URL", self.atlassian.keys_url()),
+            ("SBH_NOTIFY_SLACK_API_URL", format!("{}/api", self.slack.service.url())),
+            ("SBH_NOTIFY_SLACK_WEBHOOK_URL", self.slack.service.url()),
+            ("SBH_NOTIFY_EMAIL_FROM", "sbh@example.com".to_owned()),
+            ("AWS_ENDPOINT_URL", self.ses.service.url()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "stand-in".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "stand-in".to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ]
     }
 }

@@ -12,13 +12,16 @@ async fn main() -> std::io::Result<()> {
     let standins = StandIns::start()?;
     let urls: Map<String, Value> =
         standins.services().iter().map(|(name, s)| ((*name).to_owned(), json!(s.url()))).collect();
-    let bases: Map<String, Value> =
-        standins.bases().into_iter().map(|(name, url)| (name.to_owned(), json!(url))).collect();
+    let settings: Map<String, Value> = standins
+        .settings()
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), json!(value)))
+        .collect();
     println!(
         "{}",
         json!({
             "services": urls,
-            "bases": bases,
+            "settings": settings,
             "slack_webhook": standins.slack.webhook(),
             "github_token": standins.github.token(),
             "google_service_account": standins.google.service_account(),
