@@ -14,6 +14,7 @@ pub mod key_set;
 pub mod session;
 pub mod signature;
 mod source;
+pub mod text;
 pub mod upkeep;
 pub mod upload;
 
