@@ -10,7 +10,7 @@ use uuid::Uuid;
 pub struct Connection {
     /// Its id.
     pub id: Uuid,
-    /// The kind of source: `github`.
+    /// The kind of source: `github`, `jira`, `confluence` or `google_docs`.
     pub source: String,
     /// What people call it; unique in a tenant.
     pub name: String,
@@ -32,6 +32,37 @@ pub struct Connection {
     pub deliveries: i64,
     /// Deliveries refused so far for a missing or wrong signature. May lag as well.
     pub refused: i64,
+    /// The source's own settings.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub settings: serde_json::Value,
+    /// Since when it is paused: it takes no deliveries and is not looked after.
+    #[serde(default)]
+    pub paused_at: Option<DateTime<Utc>>,
+    /// How many repositories and spaces are followed through it.
+    #[serde(default)]
+    pub spaces: i64,
+    /// How it is looked after.
+    #[serde(default)]
+    pub upkeep: Upkeep,
+}
+
+/// How a connection is looked after: its spaces are polled, and what expires is renewed.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct Upkeep {
+    /// When the next round is due.
+    pub due_at: Option<DateTime<Utc>>,
+    /// When the last one was.
+    pub done_at: Option<DateTime<Utc>>,
+    /// What it did, in one line.
+    pub summary: Option<String>,
+    /// What went wrong in it.
+    pub problem: Option<String>,
+    /// What it left for the next one: the source's channels and registrations with their ends.
+    #[schema(value_type = Option<Object>)]
+    pub state: Option<serde_json::Value>,
+    /// Polls in succession that found changes which no delivery had announced.
+    pub unannounced: i32,
 }
 
 /// Makes a connection.
@@ -46,12 +77,17 @@ pub struct NewConnection {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(write_only)]
     pub secret: Option<String>,
-    /// What git authenticates with: a token, or an SSH private key.
+    /// The source's own settings; see docs/CONNECTING.md for each source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub settings: Option<serde_json::Value>,
+    /// What to authenticate with when fetching: for git a token or an SSH private key; for a hosted
+    /// source what docs/CONNECTING.md says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(write_only)]
     pub credential: Option<String>,
-    /// The one host that the credential is shown to: `host`, or `host:port` for a port that the
-    /// address's scheme does not imply. `github.com` when absent.
+    /// The one host that git shows the credential to: `host`, or `host:port` for a port that the
+    /// address's scheme does not imply. `github.com` when absent. Not for hosted sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential_host: Option<String>,
 }
@@ -69,6 +105,34 @@ pub struct ConnectionMade {
     pub webhook_url: String,
     /// The secret for the source's webhook settings.
     pub secret: String,
+}
+
+/// Changes a connection; what is absent stays as it is.
+#[derive(Clone, Default, Serialize, Deserialize, ToSchema)]
+pub struct ConnectionChange {
+    /// Another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Other settings, all of them. Where they name another host, the credential must be given again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub settings: Option<serde_json::Value>,
+    /// Another credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(write_only)]
+    pub credential: Option<String>,
+    /// The one host that git shows the new credential to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential_host: Option<String>,
+}
+
+/// Whether a connection's service can be reached.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct ConnectionTested {
+    /// Whether it can.
+    pub ok: bool,
+    /// What was seen, or why not.
+    pub seen: String,
 }
 
 /// Adds a new secret to a connection. The one before it stays live until the next rotation.
@@ -99,4 +163,4 @@ macro_rules! without_secrets {
         }
     )*};
 }
-without_secrets!(NewConnection, ConnectionMade, Rotate, Rotated);
+without_secrets!(NewConnection, ConnectionMade, ConnectionChange, Rotate, Rotated);

@@ -6,10 +6,13 @@
 //! Requests ignore fields that they do not know; answers may gain fields. See [`routes`] for which
 //! address takes what.
 
+pub mod alert;
 pub mod audit;
 pub mod codec;
 pub mod connection;
 pub mod coverage;
+pub mod drift;
+pub mod effect;
 pub mod health;
 pub mod inbox;
 pub mod page;
@@ -19,6 +22,7 @@ pub mod repository;
 pub mod routes;
 pub mod spec_drift;
 pub mod token;
+pub mod upload;
 pub mod verdict;
 
 pub use page::Page;

@@ -12,7 +12,14 @@ pub struct Repository {
     pub id: Uuid,
     /// What people call it; unique among a tenant's repositories.
     pub name: String,
-    /// The git address, without credentials.
+    /// Where its documents come from: `git`, or the hosted source that it is a space of (`jira`,
+    /// `confluence`, `google_docs`, `upload`).
+    #[serde(default = "git")]
+    pub source: String,
+    /// What a hosted source calls the space: a project's or space's key, a folder's id, a collection.
+    #[serde(default)]
+    pub space: Option<String>,
+    /// The git address, without credentials; for a space `source:space`.
     pub url: String,
     /// The tracked branch; `null` follows the remote's default branch.
     pub branch: Option<String>,
@@ -20,7 +27,8 @@ pub struct Repository {
     pub specs: Vec<String>,
     /// The connection that announces its pushes and holds its credential.
     pub connection_id: Option<Uuid>,
-    /// The commit whose documents are recorded; `null` before the first synchronisation.
+    /// The commit whose documents are recorded, for a space where its last listing ended; `null` before
+    /// the first synchronisation.
     pub baseline: Option<String>,
     /// The last thing that went wrong with it; cleared by the next success.
     pub last_error: Option<String>,
@@ -34,12 +42,23 @@ pub struct Repository {
     pub restorable_until: Option<DateTime<Utc>>,
 }
 
-/// Tracks a repository.
+/// The source of what knows of no other.
+fn git() -> String {
+    "git".to_owned()
+}
+
+/// Tracks a repository, or follows a space of a hosted source.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 pub struct NewRepository {
-    /// The git address: https, ssh (also `git@host:path`) or file, without a password.
+    /// The git address: https, ssh (also `git@host:path`) or file, without a password. Absent for a
+    /// space.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub url: String,
-    /// What people call it; the last part of the address when absent.
+    /// A space of the connection's source: the key of a Jira project or Confluence space, the id of a
+    /// Drive folder or document. Absent for a git repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub space: Option<String>,
+    /// What people call it; the last part of the address, or the space, when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The branch to track; the remote's default branch when absent.
@@ -50,6 +69,13 @@ pub struct NewRepository {
     pub specs: Vec<String>,
     /// The connection that announces its pushes and holds its credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection_id: Option<Uuid>,
+}
+
+/// Changes a repository.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct RepositoryChange {
+    /// The connection that announces its changes and holds its credential from now on; `null`: none.
     pub connection_id: Option<Uuid>,
 }
 

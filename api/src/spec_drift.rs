@@ -15,8 +15,14 @@ pub struct Document {
     pub id: Uuid,
     /// Its repository.
     pub repository: Uuid,
-    /// Its path in the repository.
+    /// Its path in the repository; in a space of a hosted source its key.
     pub path: String,
+    /// What people call it, where the source says so.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// Where people read it, where the source says so.
+    #[serde(default)]
+    pub source_url: Option<String>,
     /// The hash of the content seen last, 8 characters; `null` when the document is gone.
     pub observed: Option<String>,
     /// The hash of the content whose verdicts these are, 8 characters.

@@ -15,6 +15,7 @@ pub mod id;
 pub mod invariant;
 pub mod proof_detail;
 pub mod role;
+pub mod spec_key;
 pub mod trace;
 pub mod verdict;
 

@@ -21,13 +21,18 @@ pub struct Repository {
     /// What people call it: unique among a tenant's repositories, the last part of the address by
     /// default.
     pub name: String,
-    /// The git address, without credentials.
+    /// Where its documents come from: `git`, or a hosted source.
+    pub source: String,
+    /// What a hosted source calls the space; `None` for a git repository.
+    pub space: Option<String>,
+    /// The git address, without credentials; for a space `source:space`.
     pub url: String,
     /// The tracked branch; `None` follows the remote's default branch.
     pub branch: Option<String>,
     /// Which files are spec documents.
     pub globs: Vec<String>,
-    /// The commit whose documents are recorded; `None` before the first synchronisation.
+    /// The commit whose documents are recorded, or the cursor of a space's last listing; `None` before
+    /// the first synchronisation.
     pub baseline: Option<String>,
     /// The last thing that went wrong with it, cleared by the next success.
     pub last_error: Option<String>,
@@ -52,6 +57,8 @@ pub struct NewRepository {
     pub branch: Option<String>,
     /// See [`Repository::globs`].
     pub globs: Vec<String>,
+    /// The hosted source and its space, where it is no git repository.
+    pub hosted: Option<(String, String)>,
 }
 
 /// A repository's columns as the database gives them.
@@ -59,6 +66,8 @@ pub(crate) struct Row {
     id: uuid::Uuid,
     connection_id: Option<uuid::Uuid>,
     name: String,
+    source: String,
+    space: Option<String>,
     url: String,
     branch: Option<String>,
     globs: Vec<String>,
@@ -76,6 +85,8 @@ impl Row {
             tenant: tenant.clone(),
             connection: self.connection_id.map(ConnectionId),
             name: self.name,
+            source: self.source,
+            space: self.space,
             url: self.url,
             branch: self.branch,
             globs: self.globs,
@@ -96,7 +107,7 @@ pub(crate) async fn read(
 ) -> Result<Repository, StoreError> {
     sqlx::query_as!(
         Row,
-        "SELECT id, connection_id, name, url, branch, globs, baseline, last_error, synced_at,
+        "SELECT id, connection_id, name, source, space, url, branch, globs, baseline, last_error, synced_at,
                 created_at, removed_at
          FROM repositories WHERE tenant_id = $1 AND id = $2",
         tenant.as_str(),
@@ -145,9 +156,13 @@ impl Store {
         let id = RepositoryId(uuid::Uuid::now_v7());
         let globs: Vec<_> = new.globs.iter().map(|glob| storable(glob)).collect();
         let mut tx = self.scope(tenant).await?;
+        if let Some(connection) = new.connection {
+            lives(&mut tx, tenant, connection).await?;
+        }
         sqlx::query!(
-            "INSERT INTO repositories (id, tenant_id, connection_id, name, url, branch, globs)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO repositories
+                 (id, tenant_id, connection_id, name, url, branch, globs, source, space)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             id.0,
             tenant.as_str(),
             new.connection.map(|connection| connection.0),
@@ -155,12 +170,16 @@ impl Store {
             storable(&new.url),
             new.branch.as_deref().map(storable),
             &globs,
+            new.hosted.as_ref().map_or("git", |(source, _)| source),
+            new.hosted.as_ref().map(|(_, space)| storable(space)),
         )
         .execute(&mut *tx)
         .await
         .map_err(|error| {
             if StoreError::breaks(&error, "repositories_name_key") {
                 StoreError::Conflict(name_taken(&new.name))
+            } else if StoreError::breaks(&error, SPACE_KEY) {
+                StoreError::Conflict(SPACE_TAKEN.to_owned())
             } else if StoreError::breaks(&error, "repositories_tenant_id_fkey") {
                 StoreError::not_found("tenant", tenant)
             } else if StoreError::breaks(&error, "repositories_tenant_id_connection_id_fkey") {
@@ -171,8 +190,11 @@ impl Store {
             }
         })?;
         notice(&mut tx, tenant, id, "added").await?;
-        let detail =
+        let mut detail =
             json!({ "name": new.name, "url": new.url, "branch": new.branch, "globs": new.globs });
+        if let Some((source, space)) = &new.hosted {
+            detail = json!({ "name": new.name, "source": source, "space": space });
+        }
         audit::append(&mut tx, tenant, actor, "repository.add", id, &detail).await?;
         let repository = read(&mut tx, tenant, id).await?;
         tx.commit().await?;
@@ -188,7 +210,7 @@ impl Store {
         let mut tx = self.scope(tenant).await?;
         let rows = sqlx::query_as!(
             Row,
-            "SELECT id, connection_id, name, url, branch, globs, baseline, last_error, synced_at,
+            "SELECT id, connection_id, name, source, space, url, branch, globs, baseline, last_error, synced_at,
                     created_at, removed_at
              FROM repositories WHERE tenant_id = $1 AND (removed_at IS NULL OR $2)
              ORDER BY name, id",
@@ -213,6 +235,55 @@ impl Store {
         Ok(found)
     }
 
+    /// Has another connection, or none, announce a repository and hold its credential.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] for a space without a connection, through a connection of another
+    /// source, or through one that follows the space already.
+    pub async fn move_repository(
+        &self,
+        tenant: &TenantId,
+        actor: &str,
+        repository: RepositoryId,
+        connection: Option<ConnectionId>,
+    ) -> Result<Repository, StoreError> {
+        let mut tx = self.scope(tenant).await?;
+        let before = read(&mut tx, tenant, repository).await?;
+        let source = match connection {
+            Some(connection) => Some(lives(&mut tx, tenant, connection).await?),
+            None => None,
+        };
+        if before.space.is_some() && source.as_deref() != Some(before.source.as_str()) {
+            return Err(StoreError::Conflict(format!(
+                "a space of {} needs a connection of that source",
+                before.source
+            )));
+        }
+        sqlx::query!(
+            "UPDATE repositories SET connection_id = $3 WHERE tenant_id = $1 AND id = $2",
+            tenant.as_str(),
+            repository.0,
+            connection.map(|connection| connection.0),
+        )
+        .execute(&mut *tx)
+        .await
+        .map_err(|error| {
+            if StoreError::breaks(&error, SPACE_KEY) {
+                StoreError::Conflict(SPACE_TAKEN.to_owned())
+            } else {
+                error.into()
+            }
+        })?;
+        if before.removed_at.is_none() {
+            notice(&mut tx, tenant, repository, "moved").await?;
+        }
+        let detail = json!({ "connection": connection.map(|connection| connection.to_string()) });
+        audit::append(&mut tx, tenant, actor, "repository.move", repository, &detail).await?;
+        let repository = read(&mut tx, tenant, repository).await?;
+        tx.commit().await?;
+        Ok(repository)
+    }
+
     /// Notes what went wrong with a repository, or (`None`) that all is well again.
     pub async fn note_repository(
         &self,
@@ -233,6 +304,28 @@ impl Store {
         tx.commit().await?;
         if updated == 0 { Err(StoreError::not_found("repository", repository)) } else { Ok(()) }
     }
+}
+
+/// The index that lets a space be followed once.
+pub(crate) const SPACE_KEY: &str = "repositories_space_key";
+/// Why a space is refused.
+pub(crate) const SPACE_TAKEN: &str = "the space is followed through this connection already";
+
+/// Keeps a connection from being removed before the transaction ends, and gives its source.
+pub(crate) async fn lives(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    connection: ConnectionId,
+) -> Result<String, StoreError> {
+    sqlx::query_scalar!(
+        "SELECT source FROM connections
+         WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL FOR SHARE",
+        tenant.as_str(),
+        connection.0,
+    )
+    .fetch_optional(tx)
+    .await?
+    .ok_or_else(|| StoreError::not_found("connection", connection))
 }
 
 /// Why a name is refused.

@@ -1,11 +1,11 @@
 //! Removing a repository, which can be undone for a time.
 
-use sbh_domain::{RepositoryId, TenantId, VerdictCounts};
+use sbh_domain::{ConnectionId, RepositoryId, TenantId, VerdictCounts};
 use serde_json::json;
 use sqlx::PgConnection;
 
 use crate::audit;
-use crate::repository::{name_taken, notice};
+use crate::repository::{SPACE_KEY, SPACE_TAKEN, lives, name_taken, notice};
 use crate::{Store, StoreError};
 
 impl Store {
@@ -42,6 +42,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         crate::check_run::remove(&mut tx, tenant, repository).await?;
+        crate::record_alert::forget_repository(&mut tx, tenant, repository).await?;
         audit::append(&mut tx, tenant, actor, "repository.remove", repository, &json!({})).await?;
         tx.commit().await?;
         Ok(())
@@ -61,7 +62,7 @@ impl Store {
         let mut tx = self.scope(tenant).await?;
         let counts = self.lock_and_count(&mut tx, tenant, repository).await?;
         let row = sqlx::query!(
-            r#"SELECT name, removed_at IS NOT NULL AS "removed!",
+            r#"SELECT name, connection_id, removed_at IS NOT NULL AS "removed!",
                       coalesce(removed_at < now() - interval '30 days', false) AS "late!"
                FROM repositories WHERE tenant_id = $1 AND id = $2"#,
             tenant.as_str(),
@@ -78,6 +79,17 @@ impl Store {
         if !row.removed {
             return Ok(());
         }
+        if let Some(connection) = row.connection_id {
+            lives(&mut tx, tenant, ConnectionId(connection)).await.map_err(
+                |error| match error {
+                    StoreError::NotFound { .. } => StoreError::Conflict(format!(
+                        "the connection of {:?} was removed: give it another one first",
+                        row.name
+                    )),
+                    error => error,
+                },
+            )?;
+        }
         sqlx::query!(
             "UPDATE repositories SET removed_at = NULL WHERE tenant_id = $1 AND id = $2",
             tenant.as_str(),
@@ -88,12 +100,15 @@ impl Store {
         .map_err(|error| {
             if StoreError::breaks(&error, "repositories_name_key") {
                 StoreError::Conflict(name_taken(&row.name))
+            } else if StoreError::breaks(&error, SPACE_KEY) {
+                StoreError::Conflict(SPACE_TAKEN.to_owned())
             } else {
                 error.into()
             }
         })?;
         crate::coverage::append(&mut tx, tenant, repository, counts, VerdictCounts::default())
             .await?;
+        crate::record_alert::tell_verdicts(&mut tx, tenant, repository, None).await?;
         notice(&mut tx, tenant, repository, "restored").await?;
         audit::append(&mut tx, tenant, actor, "repository.restore", repository, &json!({})).await?;
         tx.commit().await?;

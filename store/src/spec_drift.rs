@@ -112,8 +112,12 @@ pub struct Document {
     pub id: DocumentId,
     /// Its repository.
     pub repository: RepositoryId,
-    /// Its path.
+    /// Its path; in a hosted space its key.
     pub path: String,
+    /// What people call it, where the source says so.
+    pub title: Option<String>,
+    /// Where people read it, where the source says so.
+    pub source_url: Option<String>,
     /// The hash of what the last synchronisation saw.
     pub observed: Option<Digest>,
     /// The hash whose verdicts are recorded.

@@ -15,6 +15,8 @@ struct Row {
     id: Uuid,
     repository_id: Uuid,
     path: String,
+    title: Option<String>,
+    source_url: Option<String>,
     observed: Option<Vec<u8>>,
     recorded: Option<Vec<u8>>,
     drifted_at: Option<chrono::DateTime<chrono::Utc>>,
@@ -37,8 +39,8 @@ impl Store {
         let mut tx = self.scope(tenant).await?;
         let rows = sqlx::query_as!(
             Row,
-            r#"SELECT id, repository_id, path, observed, recorded, drifted_at, recorded_at, workflow_id,
-                      run_id,
+            r#"SELECT id, repository_id, path, title, source_url, observed, recorded, drifted_at,
+                      recorded_at, workflow_id, run_id,
                       (SELECT count(*) FROM staged_verdicts staged
                        WHERE staged.tenant_id = $1 AND staged.document_id = document.id
                          AND staged.hash = document.observed) AS "staged!"
@@ -73,8 +75,8 @@ impl Store {
         let mut tx = self.scope(tenant).await?;
         let row = sqlx::query_as!(
             Row,
-            r#"SELECT id, repository_id, path, observed, recorded, drifted_at, recorded_at, workflow_id,
-                      run_id,
+            r#"SELECT id, repository_id, path, title, source_url, observed, recorded, drifted_at,
+                      recorded_at, workflow_id, run_id,
                       (SELECT count(*) FROM staged_verdicts staged
                        WHERE staged.tenant_id = $1 AND staged.document_id = document.id
                          AND staged.hash = document.observed) AS "staged!"
@@ -165,6 +167,8 @@ fn shown(row: Row, counts: VerdictCounts) -> Result<Document, StoreError> {
         id: DocumentId(row.id),
         repository: RepositoryId(row.repository_id),
         path: row.path,
+        title: row.title,
+        source_url: row.source_url,
         observed: optional_digest(row.observed)?,
         recorded: optional_digest(row.recorded)?,
         drifted_at: row.drifted_at,

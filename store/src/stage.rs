@@ -6,28 +6,30 @@ use sbh_domain::{Digest, RepositoryId, SyncId, TenantId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::repo_sync::{DocumentChange, StagedSync, enter};
+use crate::repo_sync::{About, DocumentChange, StagedSync, enter};
 use crate::settle::{Answered, Change, settle};
+use crate::stage_write::{wait_for, write_documents, write_texts};
 use crate::text::{optional_digest, shortened, storable};
 use crate::{Store, StoreError};
 
 /// A document's row, as it was read and as the changes leave it.
-struct Draft {
-    id: Uuid,
-    path: String,
-    blob: Option<String>,
-    observed: Option<Digest>,
-    recorded: Option<Digest>,
-    version: i64,
-    unreadable: Option<String>,
+pub(crate) struct Draft {
+    pub(crate) id: Uuid,
+    pub(crate) path: String,
+    pub(crate) blob: Option<String>,
+    pub(crate) observed: Option<Digest>,
+    pub(crate) recorded: Option<Digest>,
+    pub(crate) version: i64,
+    pub(crate) unreadable: Option<String>,
+    pub(crate) about: About,
     /// Whether the row is not in the database yet.
-    new: bool,
+    pub(crate) new: bool,
     /// Whether the row must be written.
-    touched: bool,
+    pub(crate) touched: bool,
     /// Whether its content changed.
-    changed: bool,
+    pub(crate) changed: bool,
     /// Whether this synchronisation waits for it already: the batch is repeated.
-    waited_for: bool,
+    pub(crate) waited_for: bool,
 }
 
 impl Draft {
@@ -68,40 +70,52 @@ impl Store {
     ) -> Result<StagedSync, StoreError> {
         let mut tx = self.scope(tenant).await?;
         enter(&mut tx, tenant, repository, sync).await?;
-        let mut drafts = read(&mut tx, tenant, repository, sync, changes).await?;
-        let mut texts: BTreeMap<Digest, &str> = BTreeMap::new();
-        apply(&mut drafts, changes, &mut texts);
-        write_texts(&mut tx, tenant, &texts).await?;
-        write_documents(&mut tx, tenant, repository, &drafts).await?;
-
-        let mut staged = StagedSync { changed: 0, removed: 0 };
-        let mut own = Change::default();
-        let (mut waits, mut answered) = (Vec::new(), Vec::new());
-        for draft in &drafts {
-            if !draft.changed && !draft.waited_for {
-                continue;
-            }
-            if draft.is_open() {
-                if draft.observed.is_some() { staged.changed += 1 } else { staged.removed += 1 }
-            }
-            if draft.changed {
-                own.staged += 1;
-                if draft.is_open() {
-                    own.pending += i32::from(!draft.waited_for);
-                    waits.push(draft);
-                } else {
-                    // What is recorded came back: whoever waited for what was in between has
-                    // nothing more to wait for.
-                    own.recorded += 1;
-                    answered.push(Answered { document: draft.id, version: draft.version });
-                }
-            }
-        }
-        wait_for(&mut tx, tenant, sync, &waits).await?;
-        settle(&mut tx, tenant, &answered, BTreeMap::from([(sync.0, own)])).await?;
+        let staged = stage(&mut tx, tenant, repository, sync, changes).await?;
         tx.commit().await?;
         Ok(staged)
     }
+}
+
+/// Stages changes in a transaction that has entered `sync`, and settles what they answer; last in it.
+pub(crate) async fn stage(
+    tx: &mut PgConnection,
+    tenant: &TenantId,
+    repository: RepositoryId,
+    sync: SyncId,
+    changes: &[DocumentChange],
+) -> Result<StagedSync, StoreError> {
+    let mut drafts = read(tx, tenant, repository, sync, changes).await?;
+    let mut texts: BTreeMap<Digest, &str> = BTreeMap::new();
+    apply(&mut drafts, changes, &mut texts);
+    write_texts(tx, tenant, &texts).await?;
+    write_documents(tx, tenant, repository, &drafts).await?;
+
+    let mut staged = StagedSync { changed: 0, removed: 0 };
+    let mut own = Change::default();
+    let (mut waits, mut answered) = (Vec::new(), Vec::new());
+    for draft in &drafts {
+        if !draft.changed && !draft.waited_for {
+            continue;
+        }
+        if draft.is_open() {
+            if draft.observed.is_some() { staged.changed += 1 } else { staged.removed += 1 }
+        }
+        if draft.changed {
+            own.staged += 1;
+            if draft.is_open() {
+                own.pending += i32::from(!draft.waited_for);
+                waits.push(draft);
+            } else {
+                // What is recorded came back: whoever waited for what was in between has nothing more
+                // to wait for.
+                own.recorded += 1;
+                answered.push(Answered { document: draft.id, version: draft.version });
+            }
+        }
+    }
+    wait_for(tx, tenant, sync, &waits).await?;
+    settle(tx, tenant, &answered, BTreeMap::from([(sync.0, own)])).await?;
+    Ok(staged)
 }
 
 /// Reads and locks the documents at all paths that the changes name.
@@ -123,7 +137,8 @@ async fn read(
         }
     }
     let rows = sqlx::query!(
-        r#"SELECT id, path, blob, observed, recorded, observed_version, unreadable,
+        r#"SELECT id, path, blob, observed, recorded, observed_version, unreadable, title,
+                  source_url,
                   EXISTS (SELECT FROM sync_documents wait
                           WHERE wait.tenant_id = $1 AND wait.sync_id = $4
                             AND wait.document_id = document.id) AS "waited_for!"
@@ -147,6 +162,7 @@ async fn read(
                 recorded: optional_digest(row.recorded)?,
                 version: row.observed_version,
                 unreadable: row.unreadable,
+                about: About { title: row.title, url: row.source_url },
                 new: false,
                 touched: false,
                 changed: false,
@@ -186,7 +202,7 @@ fn apply<'a>(
                     gone.insert(path, index);
                 }
             }
-            DocumentChange::Present { path, renamed_from, blob, content } => {
+            DocumentChange::Present { path, renamed_from, blob, about, content } => {
                 let content = read_content(blob, content);
                 if let Some(text) = content.text {
                     texts.insert(content.hash, text);
@@ -216,6 +232,7 @@ fn apply<'a>(
                             recorded: None,
                             version: 0,
                             unreadable: None,
+                            about: About::default(),
                             new: true,
                             touched: true,
                             changed: false,
@@ -232,6 +249,14 @@ fn apply<'a>(
                     draft.touched = true;
                 }
                 draft.unreadable = content.unreadable;
+                let about = About {
+                    title: about.title.as_deref().map(|title| shortened(title, 300)),
+                    url: about.url.as_deref().map(|url| shortened(url, 2_000)),
+                };
+                if draft.about != about {
+                    draft.about = about;
+                    draft.touched = true;
+                }
                 living.insert(path, index);
             }
         }
@@ -252,130 +277,4 @@ fn read_content<'a>(
     };
     let hash = Digest::of_fields([b"unreadable".as_slice(), reason.as_bytes(), blob.as_bytes()]);
     Content { hash, text: None, unreadable: Some(reason) }
-}
-
-async fn write_texts(
-    tx: &mut PgConnection,
-    tenant: &TenantId,
-    texts: &BTreeMap<Digest, &str>,
-) -> Result<(), StoreError> {
-    let hashes: Vec<_> = texts.keys().map(|hash| hash.0.to_vec()).collect();
-    let texts: Vec<_> = texts.values().map(|&text| text.to_owned()).collect();
-    // In the order of hashes: two repositories with the same texts never wait in a circle. A text that
-    // is there already is renewed, so that it is not pruned before the document that refers to it is
-    // committed.
-    sqlx::query!(
-        "INSERT INTO document_texts (tenant_id, hash, text)
-         SELECT $1, hash, text FROM unnest($2::bytea[], $3::text[]) AS new (hash, text) ORDER BY hash
-         ON CONFLICT (tenant_id, hash) DO UPDATE SET created_at = now()",
-        tenant.as_str(),
-        &hashes,
-        &texts,
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Writes the drafts: first the documents that are gone, which frees their paths, then the others.
-async fn write_documents(
-    tx: &mut PgConnection,
-    tenant: &TenantId,
-    repository: RepositoryId,
-    drafts: &[Draft],
-) -> Result<(), StoreError> {
-    for gone in [true, false] {
-        let rows: Vec<_> = drafts
-            .iter()
-            .filter(|draft| draft.touched && draft.observed.is_none() == gone)
-            .collect();
-        if rows.is_empty() {
-            continue;
-        }
-        let ids: Vec<_> = rows.iter().map(|draft| draft.id).collect();
-        let paths: Vec<_> = rows.iter().map(|draft| draft.path.clone()).collect();
-        let blobs: Vec<_> = rows.iter().map(|draft| draft.blob.clone()).collect();
-        let observed: Vec<_> =
-            rows.iter().map(|draft| draft.observed.map(|hash| hash.0.to_vec())).collect();
-        let versions: Vec<_> = rows.iter().map(|draft| draft.version).collect();
-        let unreadable: Vec<_> = rows.iter().map(|draft| draft.unreadable.clone()).collect();
-        let new: Vec<_> = rows.iter().map(|draft| draft.new).collect();
-        sqlx::query!(
-            "UPDATE documents document SET
-                 path = draft.path, blob = draft.blob, observed = draft.observed,
-                 observed_version = draft.version, unreadable = draft.unreadable,
-                 drifted_at = CASE WHEN draft.observed IS NOT DISTINCT FROM recorded THEN NULL
-                                   ELSE coalesce(drifted_at, now()) END,
-                 recorded_version = CASE WHEN draft.observed IS NOT DISTINCT FROM recorded
-                                         THEN draft.version ELSE recorded_version END,
-                 nudged_at = CASE WHEN draft.observed IS NOT DISTINCT FROM recorded THEN NULL
-                                  WHEN draft.version = observed_version THEN nudged_at
-                                  ELSE now() END,
-                 nudges = CASE WHEN draft.version = observed_version THEN nudges ELSE 0 END,
-                 failures = CASE WHEN draft.version = observed_version THEN failures ELSE 0 END,
-                 failure = CASE WHEN draft.version = observed_version THEN failure END
-             FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bytea[], $6::bigint[], $7::text[])
-                 AS draft (id, path, blob, observed, version, unreadable)
-             WHERE document.tenant_id = $1 AND document.id = draft.id",
-            tenant.as_str(),
-            &ids,
-            &paths,
-            &blobs as &[Option<String>],
-            &observed as &[Option<Vec<u8>>],
-            &versions,
-            &unreadable as &[Option<String>],
-        )
-        .execute(&mut *tx)
-        .await?;
-        sqlx::query!(
-            "INSERT INTO documents
-                 (id, tenant_id, repository_id, path, blob, observed, observed_version, unreadable,
-                  drifted_at, nudged_at)
-             SELECT draft.id, $1, $2, draft.path, draft.blob, draft.observed, draft.version,
-                    draft.unreadable, CASE WHEN draft.observed IS NOT NULL THEN now() END,
-                    CASE WHEN draft.observed IS NOT NULL THEN now() END
-             FROM unnest($3::uuid[], $4::text[], $5::text[], $6::bytea[], $7::bigint[], $8::text[], $9::bool[])
-                 AS draft (id, path, blob, observed, version, unreadable, new)
-             WHERE draft.new",
-            tenant.as_str(),
-            repository.0,
-            &ids,
-            &paths,
-            &blobs as &[Option<String>],
-            &observed as &[Option<Vec<u8>>],
-            &versions,
-            &unreadable as &[Option<String>],
-            &new,
-        )
-        .execute(&mut *tx)
-        .await?;
-    }
-    Ok(())
-}
-
-async fn wait_for(
-    tx: &mut PgConnection,
-    tenant: &TenantId,
-    sync: SyncId,
-    waits: &[&Draft],
-) -> Result<(), StoreError> {
-    let ids: Vec<_> = waits.iter().map(|draft| draft.id).collect();
-    let versions: Vec<_> = waits.iter().map(|draft| draft.version).collect();
-    let hashes: Vec<_> =
-        waits.iter().map(|draft| draft.observed.map(|hash| hash.0.to_vec())).collect();
-    sqlx::query!(
-        "INSERT INTO sync_documents (tenant_id, sync_id, document_id, version, hash)
-         SELECT $1, $2, wait.id, wait.version, wait.hash
-         FROM unnest($3::uuid[], $4::bigint[], $5::bytea[]) AS wait (id, version, hash)
-         ON CONFLICT (sync_id, document_id) DO UPDATE
-             SET version = excluded.version, hash = excluded.hash",
-        tenant.as_str(),
-        sync.0,
-        &ids,
-        &versions,
-        &hashes as &[Option<Vec<u8>>],
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
 }

@@ -7,7 +7,7 @@ use sbh_activities::FailureKind;
 use sbh_activities::git::{Credential, Git, credential};
 use sbh_domain::RepositoryId;
 use sbh_runtime::config::GitConfig;
-use sbh_store::connection::SealedCredential;
+use sbh_store::connection::{NewConnection, SealedCredential};
 use uuid::Uuid;
 
 use crate::https::{HttpsServer, certificate};
@@ -282,10 +282,20 @@ async fn a_credential_is_not_opened_for_another_host() {
     let world = World::new().await;
     let sealed = world.keyring.seal(credential::PURPOSE, b"ada:s3cret");
     let host = "github.com".parse().unwrap();
-    let stored = SealedCredential { sealed: &sealed, host: &host };
+    let stored = SealedCredential { sealed: &sealed, host: Some(&host) };
     let connection = world
         .store
-        .create_connection(&world.tenant, "ada", "github", "hub", b"s", Some(stored))
+        .create_connection(
+            &world.tenant,
+            "ada",
+            &NewConnection {
+                source: "github",
+                name: "hub",
+                settings: &serde_json::json!({}),
+                sealed_secret: b"s",
+                credential: Some(stored),
+            },
+        )
         .await
         .unwrap();
     // Somebody listens where the repository points.

@@ -1,7 +1,7 @@
 //! `repo_sync.sync` follows a branch through everything that can happen to it.
 
 use sbh_domain::SyncId;
-use sbh_store::repo_sync::{CanonicalText, DocumentChange};
+use sbh_store::repo_sync::{About, CanonicalText, DocumentChange};
 use uuid::Uuid;
 
 use crate::origin::document;
@@ -297,6 +297,7 @@ async fn a_crash_between_staging_and_the_end_leaves_no_trace() {
             path: path.to_owned(),
             renamed_from: None,
             blob: "b".repeat(40),
+            about: About::default(),
             content: Ok(CanonicalText {
                 hash: sbh_domain::Digest::of(&staged),
                 text: staged.clone(),

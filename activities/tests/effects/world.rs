@@ -153,6 +153,7 @@ impl World {
             name: format!("r-{}", Uuid::new_v4().simple()),
             url: url.to_owned(),
             branch: branch.map(str::to_owned),
+            hosted: None,
             globs: vec!["specs/**".to_owned()],
         };
         self.store.add_repository(&self.tenant, "ada", &new).await.unwrap().id

@@ -5,9 +5,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::TimeDelta;
 use sbh_api::page::PageQuery;
-use sbh_api::repository::{NewRepository, RepositoriesQuery, Repository};
+use sbh_api::repository::{NewRepository, RepositoriesQuery, Repository, RepositoryChange};
 use sbh_api::{Page, Problem};
 use sbh_domain::{ConnectionId, Permission, RepositoryId};
+use sbh_sources::Fetching;
 
 use crate::auth::Caller;
 use crate::extract::{Body, Id, Query};
@@ -49,8 +50,10 @@ pub async fn add(
     Body(new): Body<NewRepository>,
 ) -> Result<(StatusCode, Json<Repository>), Failure> {
     caller.may(Permission::EditRepositories)?;
-    let new = checked(new)?;
-    credential_stays_home(&state, &caller, &new).await?;
+    let new = if new.space.is_some() { space(&state, &caller, new).await? } else { checked(new)? };
+    if new.hosted.is_none() {
+        credential_stays_home(&state, &caller, new.connection, &new.url).await?;
+    }
     crate::inbox_limit::check(&state).await?;
     let made = state.store.add_repository(&caller.tenant, &caller.subject, &new).await?;
     announced(&state, made.connection).await;
@@ -104,6 +107,33 @@ pub async fn restore(
     Ok(Json(shown(restored)))
 }
 
+/// Has another connection announce a repository and hold its credential. It is looked at at once.
+#[utoipa::path(patch, path = "/api/repositories/{id}", tag = "repositories",
+    request_body = RepositoryChange,
+    params(("id" = uuid::Uuid, Path), ("Idempotency-Key" = Option<String>, Header)),
+    responses((status = 200, body = Repository), (status = 403, body = Problem),
+              (status = 404, body = Problem), (status = 409, body = Problem),
+              (status = 422, body = Problem)))]
+pub async fn change(
+    State(state): State<Shared>,
+    caller: Caller,
+    Id(id): Id<RepositoryId>,
+    Body(change): Body<RepositoryChange>,
+) -> Result<Json<Repository>, Failure> {
+    caller.may(Permission::EditRepositories)?;
+    let before = state.store.repository(&caller.tenant, id).await?;
+    let connection = change.connection_id.map(ConnectionId);
+    if before.space.is_none() {
+        credential_stays_home(&state, &caller, connection, &before.url).await?;
+    }
+    crate::inbox_limit::check(&state).await?;
+    let moved =
+        state.store.move_repository(&caller.tenant, &caller.subject, id, connection).await?;
+    announced(&state, before.connection).await;
+    announced(&state, moved.connection).await;
+    Ok(Json(shown(moved)))
+}
+
 /// What the connection announces has changed, and the inbox may hold a notice.
 async fn announced(state: &Shared, connection: Option<ConnectionId>) {
     if let Some(connection) = connection {
@@ -117,12 +147,20 @@ async fn announced(state: &Shared, connection: Option<ConnectionId>) {
 async fn credential_stays_home(
     state: &Shared,
     caller: &Caller,
-    new: &sbh_store::repository::NewRepository,
+    connection: Option<ConnectionId>,
+    url: &str,
 ) -> Result<(), Failure> {
-    let Some(connection) = new.connection else { return Ok(()) };
+    let Some(connection) = connection else { return Ok(()) };
+    let source = state.store.connection(&caller.tenant, connection).await?.source;
+    if sbh_sources::by_name(&source).is_none_or(|source| source.fetching() != Fetching::Git) {
+        return Err(Failure::new(
+            Kind::Invalid,
+            format!("connection_id: a connection to {source} is for its spaces, not for git"),
+        ));
+    }
     let held = state.store.connection_credential(&caller.tenant, connection).await?;
     let Some(credential) = held else { return Ok(()) };
-    if credential.host.as_ref().is_some_and(|host| host.holds_url(&new.url)) {
+    if credential.host.as_ref().is_some_and(|host| host.holds_url(url)) {
         return Ok(());
     }
     let host = credential.host.map_or_else(|| "no host".to_owned(), |host| host.to_string());
@@ -132,13 +170,50 @@ async fn credential_stays_home(
     ))
 }
 
+/// A space of a connection's source, as its source writes it.
+async fn space(
+    state: &Shared,
+    caller: &Caller,
+    new: NewRepository,
+) -> Result<sbh_store::repository::NewRepository, Failure> {
+    let invalid = |what: String| Failure::new(Kind::Invalid, what);
+    if !new.url.is_empty() || new.branch.is_some() || !new.specs.is_empty() {
+        let what = "space: url, branch and specs are for git repositories; leave them out";
+        return Err(invalid(what.to_owned()));
+    }
+    let Some(connection) = new.connection_id.map(ConnectionId) else {
+        let what = "connection_id: a space needs the connection to its source";
+        return Err(invalid(what.to_owned()));
+    };
+    let source = state.store.connection(&caller.tenant, connection).await?.source;
+    let hosted = sbh_sources::by_name(&source).filter(|s| s.fetching() == Fetching::Documents);
+    let Some(hosted) = hosted else {
+        return Err(invalid(format!("space: {source} has none; give the url of a repository")));
+    };
+    let given = new.space.unwrap_or_default();
+    let space = hosted.check_space(given.trim()).map_err(|why| invalid(format!("space: {why}")))?;
+    let name = new.name.map_or_else(|| space.clone(), |name| name.trim().to_owned());
+    if !printable(&name, 200) || !printable(&space, 1_000) {
+        return Err(invalid("name: use 1 to 200 printable characters".to_owned()));
+    }
+    Ok(sbh_store::repository::NewRepository {
+        connection: Some(connection),
+        name,
+        url: format!("{source}:{space}"),
+        branch: None,
+        hosted: Some((source, space)),
+        globs: Vec::new(),
+    })
+}
+
+fn printable(text: &str, most: usize) -> bool {
+    !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
+}
+
 /// What was given, complete and within bounds. Whether the address may be reached is judged where
 /// it is fetched.
 fn checked(new: NewRepository) -> Result<sbh_store::repository::NewRepository, Failure> {
     let invalid = |what: &str| Err(Failure::new(Kind::Invalid, what.to_owned()));
-    let printable = |text: &str, most: usize| {
-        !text.is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
-    };
     let url = new.url.trim().to_owned();
     if !printable(&url, 2_000) || url.starts_with('-') {
         return invalid("url: use a git address of 1 to 2000 printable characters");
@@ -186,6 +261,7 @@ fn checked(new: NewRepository) -> Result<sbh_store::repository::NewRepository, F
         name,
         url,
         branch,
+        hosted: None,
         globs,
     })
 }
@@ -215,6 +291,8 @@ pub(super) fn shown(repository: sbh_store::repository::Repository) -> Repository
     Repository {
         id: repository.id.0,
         name: repository.name,
+        source: repository.source,
+        space: repository.space,
         url: repository.url,
         branch: repository.branch,
         specs: repository.globs,

@@ -202,6 +202,8 @@ fn shown(state: &Shared, document: sbh_store::spec_drift::Document) -> Document 
         id: document.id.0,
         repository: document.repository.0,
         path: document.path,
+        title: document.title,
+        source_url: document.source_url,
         observed: document.observed.map(|hash| hash.short()),
         recorded: document.recorded.map(|hash| hash.short()),
         drifted_at: document.drifted_at,

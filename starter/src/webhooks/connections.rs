@@ -30,6 +30,8 @@ pub struct Live {
     pub source: &'static dyn Source,
     /// Its settings.
     pub settings: Value,
+    /// Whether it takes no deliveries now.
+    pub paused: bool,
     /// Its live secrets in clear, newest first.
     pub secrets: Vec<Vec<u8>>,
     /// The spaces that it announces, by the names that their source gives them.
@@ -100,7 +102,9 @@ impl Connections {
         let live = Live {
             tenant: found.tenant,
             source,
-            settings: Value::Null,
+            // Settings that were left out when it was made have their defaults.
+            settings: source.check_settings(&found.settings).unwrap_or(found.settings),
+            paused: found.paused,
             secrets: secrets.map_err(|error| {
                 tracing::error!(connection = %id, %error, "a secret cannot be opened: is the keyring complete?");
                 Failure::new(Kind::Internal, "the connection's secret cannot be opened")

@@ -24,6 +24,9 @@ use crate::state::Shared;
 /// Bodies above this are checked and read off the threads that serve others.
 const LARGE: usize = 256 * 1024;
 
+/// Seconds after which a paused connection may be tried again.
+const PAUSED_S: u32 = 300;
+
 /// Takes a delivery: verifies it, commits it to the inbox, then answers 202.
 ///
 /// How a delivery is signed is its source's: `X-Hub-Signature-256` at GitHub, `X-Hub-Signature` or a
@@ -72,6 +75,7 @@ fn outcome(kind: Kind) -> &'static str {
         Kind::Malformed => "malformed",
         Kind::RequestTimeout => "too_slow",
         Kind::Overloaded => "overloaded",
+        Kind::Paused => "paused",
         _ => "failed",
     }
 }
@@ -91,6 +95,10 @@ async fn deliver(
     let (Some(id), Some(live)) = (id, live.filter(|live| live.source.name() == source)) else {
         return Err(Failure::new(Kind::NotFound, "no such connection"));
     };
+    if live.paused {
+        // Not acknowledged: whatever it is about is looked for when the connection is resumed.
+        return Err(Failure::new(Kind::Paused, "the connection is paused").retry_after(PAUSED_S));
+    }
     let _share = state.webhooks.shares.take(id)?;
     let mut body = body::read(&state.webhooks.budget, &came.headers, came.body).await?;
     if sbh_sources::github::payload::is_form(

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use sbh_domain::{Digest, DocumentId, RepositoryId, SyncId, TenantId};
 use sbh_store::Store;
-use sbh_store::repo_sync::{CanonicalText, DocumentChange};
+use sbh_store::repo_sync::{About, CanonicalText, DocumentChange};
 use sbh_store::spec_drift::ProofRun;
 use serde_json::json;
 
@@ -22,6 +22,7 @@ async fn document(store: &Store, repository: &str) -> DocumentId {
         path: "specs/a.md".into(),
         renamed_from: None,
         blob: "b".into(),
+        about: About::default(),
         content: Ok(CanonicalText { hash: Digest::of(TEXT), text: TEXT.into() }),
     };
     store.stage_documents(&tenant, repository, sync, &[change]).await.unwrap();

@@ -2,7 +2,7 @@
 
 use sqlx::{Connection, PgConnection};
 
-use crate::fixture::{Fleet, fleet};
+use crate::fixture::{Fleet, fleet, hub};
 
 async fn with_entries(count: i64) -> Fleet {
     let fleet = fleet().await;
@@ -11,7 +11,7 @@ async fn with_entries(count: i64) -> Fleet {
     for n in begun..count {
         fleet
             .store
-            .create_connection(&fleet.tenant, "ada", "github", &n.to_string(), b"s", None)
+            .create_connection(&fleet.tenant, "ada", &hub(&n.to_string(), b"s", None))
             .await
             .unwrap();
     }
@@ -62,7 +62,7 @@ async fn an_entry_committed_late_is_sealed_after_the_others() {
     .await
     .unwrap();
     fleet.store.note_repository(&fleet.tenant, fleet.repository, None).await.unwrap();
-    fleet.store.create_connection(&fleet.tenant, "ada", "github", "x", b"s", None).await.unwrap();
+    fleet.store.create_connection(&fleet.tenant, "ada", &hub("x", b"s", None)).await.unwrap();
     assert_eq!(fleet.store.seal_audit().await.unwrap(), 4);
     late.commit().await.unwrap();
     assert_eq!(fleet.store.seal_audit().await.unwrap(), 1);
@@ -108,7 +108,7 @@ async fn the_first_entry_that_was_tampered_with_is_named() {
 async fn nobody_changes_an_entry_in_the_ordinary_way() {
     let fleet = with_entries(3).await;
     fleet.store.seal_audit().await.unwrap();
-    fleet.store.create_connection(&fleet.tenant, "ada", "github", "x", b"s", None).await.unwrap();
+    fleet.store.create_connection(&fleet.tenant, "ada", &hub("x", b"s", None)).await.unwrap();
     let mut admin = fleet.database.admin().await;
     for refused in [
         "UPDATE audit_log SET actor = 'eve'",

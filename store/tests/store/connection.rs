@@ -4,14 +4,14 @@ use sbh_domain::ConnectionId;
 use sbh_store::StoreError;
 use sbh_store::repository::NewRepository;
 
-use crate::fixture::{credential, fleet, github};
+use crate::fixture::{credential, fleet, github, hub};
 
 #[tokio::test]
 async fn a_connection_holds_up_to_two_live_secrets_newest_first() {
     let fleet = fleet().await;
     let (store, tenant) = (&fleet.store, &fleet.tenant);
     let id = store
-        .create_connection(tenant, "ada", "github", "hub", b"s1", Some(credential(b"c", &github())))
+        .create_connection(tenant, "ada", &hub("hub", b"s1", Some(credential(b"c", &github()))))
         .await
         .unwrap();
     let new = NewRepository {
@@ -19,6 +19,7 @@ async fn a_connection_holds_up_to_two_live_secrets_newest_first() {
         name: "hubbed".to_owned(),
         url: "https://git.example/hubbed".to_owned(),
         branch: Some("main".to_owned()),
+        hosted: None,
         globs: vec!["*.md".to_owned()],
     };
     let repository = store.add_repository(tenant, "ada", &new).await.unwrap();
@@ -39,10 +40,10 @@ async fn a_connection_holds_up_to_two_live_secrets_newest_first() {
     assert!(store.connection_for_webhook(id).await.unwrap().unwrap().repositories.is_empty());
     let unknown = ConnectionId(uuid::Uuid::now_v7());
     assert!(store.connection_for_webhook(unknown).await.unwrap().is_none());
-    let again = store.create_connection(tenant, "ada", "github", "hub", b"s", None).await;
+    let again = store.create_connection(tenant, "ada", &hub("hub", b"s", None)).await;
     assert!(matches!(again, Err(StoreError::Conflict(_))), "{again:?}");
     let stranger = crate::fixture::tenant("stranger");
-    let refused = store.create_connection(&stranger, "eve", "github", "hub", b"s", None).await;
+    let refused = store.create_connection(&stranger, "eve", &hub("hub", b"s", None)).await;
     assert!(matches!(refused, Err(StoreError::NotFound { kind: "tenant", .. })), "{refused:?}");
 }
 
@@ -50,7 +51,7 @@ async fn a_connection_holds_up_to_two_live_secrets_newest_first() {
 async fn deliveries_add_up() {
     let fleet = fleet().await;
     let (store, tenant) = (&fleet.store, &fleet.tenant);
-    let id = store.create_connection(tenant, "ada", "github", "hub", b"s1", None).await.unwrap();
+    let id = store.create_connection(tenant, "ada", &hub("hub", b"s1", None)).await.unwrap();
     store.count_deliveries(tenant, id, 0, 2, Some("bad signature")).await.unwrap();
     let row = &store.connections(tenant).await.unwrap()[0];
     assert!(row.last_delivery_at.is_none() && !row.has_credential);

@@ -5,9 +5,9 @@ use sbh_domain::{
     Verdict,
 };
 use sbh_store::Store;
-use sbh_store::connection::SealedCredential;
+use sbh_store::connection::{NewConnection, SealedCredential};
 use sbh_store::inbox::{Accepted, NewNotice};
-use sbh_store::repo_sync::{CanonicalText, DocumentChange, StagedSync};
+use sbh_store::repo_sync::{About, CanonicalText, DocumentChange, StagedSync};
 use sbh_store::repository::NewRepository;
 use sbh_store::spec_drift::{ProofRun, Recorded, StagedVerdict};
 use sbh_store::testing::{TestDatabase, database};
@@ -42,6 +42,7 @@ pub async fn add_repository(store: &Store, tenant: &TenantId, name: &str) -> Rep
         name: name.to_owned(),
         url: format!("https://git.example/{name}"),
         branch: None,
+        hosted: None,
         globs: vec!["**/*.md".to_owned()],
     };
     store.add_repository(tenant, "ada", &new).await.unwrap().id
@@ -56,6 +57,7 @@ pub fn moved(path: &str, from: Option<&str>, text: &str) -> DocumentChange {
         path: path.to_owned(),
         renamed_from: from.map(str::to_owned),
         blob: Digest::of(text).short(),
+        about: About::default(),
         content: Ok(CanonicalText { hash: Digest::of(text), text: text.to_owned() }),
     }
 }
@@ -93,8 +95,19 @@ pub fn github() -> GitHost {
 }
 
 pub fn credential<'a>(sealed: &'a [u8], host: &'a GitHost) -> SealedCredential<'a> {
-    SealedCredential { sealed, host }
+    SealedCredential { sealed, host: Some(host) }
 }
+
+/// A connection to GitHub, to be made.
+pub fn hub<'a>(
+    name: &'a str,
+    sealed_secret: &'a [u8],
+    credential: Option<SealedCredential<'a>>,
+) -> NewConnection<'a> {
+    NewConnection { source: "github", name, settings: &NO_SETTINGS, sealed_secret, credential }
+}
+
+static NO_SETTINGS: serde_json::Value = serde_json::Value::Null;
 
 pub fn new_sync() -> SyncId {
     SyncId(Uuid::now_v7())

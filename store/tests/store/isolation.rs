@@ -10,7 +10,9 @@ use sbh_store::repository::NewRepository;
 use sbh_store::reprove::NewReprove;
 use sqlx::{Connection, PgConnection, Row};
 
-use crate::fixture::{Fleet, credential, fleet, github, new_sync, present, run, tenant, verdict};
+use crate::fixture::{
+    Fleet, credential, fleet, github, hub, new_sync, present, run, tenant, verdict,
+};
 
 /// Something of everything for the tenant `demo`.
 async fn full() -> (Fleet, sbh_domain::ConnectionId) {
@@ -20,10 +22,7 @@ async fn full() -> (Fleet, sbh_domain::ConnectionId) {
         .create_connection(
             &fleet.tenant,
             "ada",
-            "github",
-            "hub",
-            b"secret",
-            Some(credential(b"credential", &github())),
+            &hub("hub", b"secret", Some(credential(b"credential", &github()))),
         )
         .await
         .unwrap();
@@ -74,6 +73,7 @@ async fn no_function_shows_or_changes_another_tenant_s_rows() {
         name: "mine".to_owned(),
         url: "https://git.example/mine".to_owned(),
         branch: None,
+        hosted: None,
         globs: Vec::new(),
     };
     missing(store.add_repository(&other, "eve", &new).await);

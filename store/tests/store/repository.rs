@@ -17,6 +17,7 @@ async fn an_added_repository_has_a_notice_and_its_name_is_taken() {
         name: "more".to_owned(),
         url: "https://git.example/other".to_owned(),
         branch: None,
+        hosted: None,
         globs: Vec::new(),
     };
     let refused = fleet.store.add_repository(&fleet.tenant, "ada", &new).await;

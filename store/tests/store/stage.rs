@@ -2,7 +2,7 @@
 
 use sbh_domain::Digest;
 use sbh_store::StoreError;
-use sbh_store::repo_sync::{CanonicalText, DocumentChange};
+use sbh_store::repo_sync::{About, CanonicalText, DocumentChange};
 
 use crate::fixture::{absent, fleet, moved, new_sync, present};
 
@@ -82,6 +82,7 @@ async fn an_unreadable_document_is_open_once() {
         path: "a.md".to_owned(),
         renamed_from: None,
         blob: blob.to_owned(),
+        about: About::default(),
         content: Err(reason.to_owned()),
     };
     assert_eq!(fleet.push("c1", &[unreadable("b1", "it is not UTF-8")]).await.changed, 1);
@@ -107,6 +108,7 @@ async fn a_text_with_nul_is_unreadable() {
         path: "a.md".to_owned(),
         renamed_from: None,
         blob: "b".to_owned(),
+        about: About::default(),
         content: Ok(CanonicalText { hash: Digest::of(&text), text }),
     };
     fleet.push("c1", &[change]).await;

@@ -89,6 +89,7 @@ impl Ground {
             name: "shop".into(),
             url: format!("file://{}", origin.display()),
             branch: Some("main".into()),
+            hosted: None,
             globs: vec!["specs/**".into()],
         };
         self.store.add_repository(&self.tenant, "ada", &new).await.unwrap().id
