@@ -3,11 +3,14 @@
 //! Each activity can be repeated at any point without a second effect: what it stages is keyed,
 //! and what it records is one transaction.
 
+pub mod check_run;
 pub mod drift_backlog;
 pub mod error;
 pub mod git;
+mod github;
 pub mod head_poll;
 pub mod notify;
+pub mod pull_request;
 pub mod pulse;
 pub mod repo_sync;
 pub mod spec_drift;
@@ -21,10 +24,12 @@ use sbh_runtime::{Config, Keyring, valkey::Valkey};
 use sbh_sources::Bases;
 use sbh_store::Store;
 
+pub use check_run::CheckRun;
 pub use drift_backlog::DriftBacklog;
 pub use error::{Failure, FailureKind};
 pub use head_poll::HeadPoll;
 pub use notify::Notify;
+pub use pull_request::PullRequest;
 pub use repo_sync::{DocumentSignals, RepoSync};
 pub use spec_drift::SpecDrift;
 
@@ -58,6 +63,8 @@ pub struct Activities {
     head_poll: head_poll::Metrics,
     notify: notify::metrics::Metrics,
     drift_backlog: drift_backlog::Metrics,
+    check_run: check_run::Metrics,
+    pull_request: pull_request::Metrics,
 }
 
 impl Activities {
@@ -76,6 +83,8 @@ impl Activities {
             head_poll: head_poll::Metrics::register(registry)?,
             notify: notify::metrics::Metrics::register(registry)?,
             drift_backlog: drift_backlog::Metrics::register(registry)?,
+            check_run: check_run::Metrics::register(registry)?,
+            pull_request: pull_request::Metrics::register(registry)?,
             parts,
         })
     }
@@ -103,5 +112,16 @@ impl Activities {
     /// The activity of `head_poll`.
     pub fn head_poll(&self) -> HeadPoll {
         HeadPoll::new(self.parts.clone(), self.git.clone(), self.head_poll.clone())
+    }
+
+    /// The activity of `check_run`.
+    pub fn check_run(&self) -> CheckRun {
+        CheckRun::new(self.parts.clone(), self.check_run.clone())
+    }
+
+    /// The activity of `pull_request`.
+    pub fn pull_request(&self) -> PullRequest {
+        let judge = self.spec_drift();
+        PullRequest::new(self.parts.clone(), self.git.clone(), judge, self.pull_request.clone())
     }
 }

@@ -3,9 +3,11 @@
 
 use sbh_activities::Activities;
 use sbh_runtime::Config;
+use sbh_workflows::check_run::CheckRunWorkflow;
 use sbh_workflows::drift_backlog::DriftBacklogWorkflow;
 use sbh_workflows::head_poll::HeadPollWorkflow;
 use sbh_workflows::notify::NotifyWorkflow;
+use sbh_workflows::pull_request::PullRequestWorkflow;
 use sbh_workflows::repo_sync::RepoSyncWorkflow;
 use sbh_workflows::spec_drift::SpecDriftWorkflow;
 use sbh_workflows::{notify, repo_sync, spec_drift};
@@ -57,12 +59,16 @@ pub fn options(
             .build(),
         Queue::Proof => sized(queue, config.workers.max_proofs, 600)
             .register_workflow::<SpecDriftWorkflow>()?
+            .register_workflow::<PullRequestWorkflow>()?
             .register_activities(activities.spec_drift())
+            .register_activities(activities.pull_request())
             .build(),
         Queue::Notify => sized(queue, config.notify.at_once, 100)
             .register_workflow::<NotifyWorkflow>()?
+            .register_workflow::<CheckRunWorkflow>()?
             .register_workflow::<DriftBacklogWorkflow>()?
             .register_activities(activities.notify())
+            .register_activities(activities.check_run())
             .register_activities(activities.drift_backlog())
             .build(),
     };

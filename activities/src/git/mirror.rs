@@ -1,4 +1,5 @@
-//! The local mirror of one repository: a bare repository with the tracked branch and nothing else.
+//! The local mirror of one repository: a bare repository with the tracked branch and, for a while, the
+//! head of a pull request.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -14,19 +15,26 @@ use super::remote::reference;
 use super::{Git, Remote};
 use crate::error::{Failure, FailureKind};
 
-/// The mirror's one reference.
+/// The mirror's reference to the tracked branch.
 const HEAD: &str = "refs/sbh/head";
 
 /// Time for calls that only read the mirror.
-const LOCAL: Duration = Duration::from_secs(300);
+pub(super) const LOCAL: Duration = Duration::from_secs(300);
 
 /// Packs, or loose objects in one of 256 folders, above which a mirror is packed anew.
 const MAX_PACKS: usize = 40;
 const MAX_LOOSE: usize = 24;
 
 /// What a killed git leaves locked.
-const LOCKS: [&str; 5] =
-    ["shallow.lock", "packed-refs.lock", "HEAD.lock", "config.lock", "refs/sbh/head.lock"];
+const LOCKS: [&str; 7] = [
+    "shallow.lock",
+    "packed-refs.lock",
+    "HEAD.lock",
+    "config.lock",
+    "refs/sbh/head.lock",
+    "refs/sbh/pull.lock",
+    "refs/sbh/branch.lock",
+];
 
 /// A mirror, held by this process alone until the value is dropped.
 #[derive(Debug)]
@@ -67,6 +75,11 @@ impl Git {
 }
 
 impl Mirror {
+    /// How long one fetch may take.
+    pub(super) fn timeout(&self) -> Duration {
+        self.git.0.timeout
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -94,7 +107,7 @@ impl Mirror {
         }
     }
 
-    async fn failure(&self, remote: &Remote, fault: RemoteFault) -> Failure {
+    pub(super) async fn failure(&self, remote: &Remote, fault: RemoteFault) -> Failure {
         match fault {
             RemoteFault::Remote(failure) => {
                 if failure.kind == FailureKind::Quota
@@ -135,7 +148,7 @@ impl Mirror {
         Ok(head)
     }
 
-    async fn prepare(&self) -> Result<(), RemoteFault> {
+    pub(super) async fn prepare(&self) -> Result<(), RemoteFault> {
         if self.path.join("HEAD").exists() {
             // A fetch that was killed leaves its locks and half a pack. Nobody else works here now.
             for name in LOCKS {
@@ -179,7 +192,7 @@ impl Mirror {
     }
 
     /// Ends when the mirror has outgrown its quota.
-    async fn over_quota(&self) -> String {
+    pub(super) async fn over_quota(&self) -> String {
         let quota = self.git.0.quota_bytes;
         loop {
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -190,7 +203,7 @@ impl Mirror {
     }
 
     /// Packs what many small fetches left, and checks the quota.
-    async fn tidy(&self) -> Result<(), RemoteFault> {
+    pub(super) async fn tidy(&self) -> Result<(), RemoteFault> {
         let entries =
             |name: &str| std::fs::read_dir(self.path.join(name)).map_or(0, Iterator::count);
         if entries("objects/pack") > 3 * MAX_PACKS || entries("objects/17") > MAX_LOOSE {

@@ -13,6 +13,7 @@ mod disk;
 mod failure;
 pub mod mirror;
 mod network;
+pub mod pull;
 pub mod remote;
 pub mod tree;
 

@@ -4,14 +4,15 @@
 
 mod announce;
 pub(crate) mod metrics;
-mod plan;
-mod reading;
+pub(crate) mod plan;
+pub(crate) mod reading;
 mod sync;
 
 use std::sync::Arc;
 
 use sbh_domain::TenantId;
 use sbh_runtime::trace;
+use sbh_store::connection::StoredCredential;
 use sbh_store::repository::Repository;
 use sbh_workflows::repo_sync::{
     AnnounceInput, AnnounceOutcome, SyncInput, SyncOutcome, definitions,
@@ -27,7 +28,7 @@ use crate::error::Failure;
 use crate::git::address::Address;
 use crate::git::{Credential, Git, Remote, credential};
 use crate::pulse::{Pulse, beating};
-use crate::{FailureKind, Parts};
+use crate::{FailureKind, Parts, github};
 
 /// The activities of `repo_sync`.
 pub struct RepoSync {
@@ -73,7 +74,8 @@ impl RepoSync {
     }
 }
 
-/// Checks a repository's address and opens its connection's credential.
+/// Checks a repository's address and opens its connection's credential. One that is for no host is for
+/// the source's interface alone, and git does without.
 pub(crate) async fn remote_of(
     parts: &Parts,
     git: &Git,
@@ -85,17 +87,23 @@ pub(crate) async fn remote_of(
         None => None,
     };
     let credential = match stored {
-        None => None,
-        Some(stored) => {
-            let host = stored.host.as_ref();
-            credential::check_host(host, &Address::parse(&repository.url)?)?;
-            let plain =
-                parts.keyring.open(credential::PURPOSE, &stored.sealed).map_err(|error| {
-                    let message = format!("the connection's credential cannot be opened: {error}");
-                    Failure::new(FailureKind::Credential, message)
-                })?;
-            Some(Credential::parse(&plain)?)
+        Some(StoredCredential { sealed, host: Some(host) }) => {
+            let address = Address::parse(&repository.url)?;
+            credential::check_host(Some(&host), &address)?;
+            let plain = parts.keyring.open(credential::PURPOSE, &sealed).map_err(|error| {
+                let message = format!("the connection's credential cannot be opened: {error}");
+                Failure::new(FailureKind::Credential, message)
+            })?;
+            let credential = Credential::parse(&plain)?;
+            match (&credential, &address, repository.connection) {
+                // Perhaps the key of a GitHub App, which git is shown a token of.
+                (Credential::Key(_), Address::Https { .. }, Some(connection)) => Some(
+                    github::git_credential(parts, tenant, connection).await?.unwrap_or(credential),
+                ),
+                _ => Some(credential),
+            }
         }
+        _ => None,
     };
     git.remote(&repository.url, credential).await
 }

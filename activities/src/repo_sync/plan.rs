@@ -13,13 +13,13 @@ const MAX_PATH: usize = 1_024;
 
 /// Which files are documents.
 #[derive(Debug)]
-pub(super) struct Filter {
+pub(crate) struct Filter {
     globs: Option<GlobSet>,
 }
 
 /// One step of a synchronisation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Step {
+pub(crate) enum Step {
     /// Read the object and stage it at the path.
     Read {
         /// Where it stands.
@@ -38,15 +38,15 @@ pub(super) enum Step {
 
 /// What to do, and how many files cannot be documents because of their paths.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Plan {
-    pub(super) steps: Vec<Step>,
-    pub(super) bad_paths: u64,
+pub(crate) struct Plan {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) bad_paths: u64,
 }
 
 impl Filter {
     /// The files that match one of the globs and have a spec's extension; without globs, all that
     /// have one. `*` stays within a folder, `**` does not.
-    pub(super) fn new(globs: &[String]) -> Result<Self, Failure> {
+    pub(crate) fn new(globs: &[String]) -> Result<Self, Failure> {
         if globs.is_empty() {
             return Ok(Self { globs: None });
         }
@@ -89,7 +89,7 @@ impl Filter {
     }
 
     /// What the differences since the baseline ask for.
-    pub(super) fn changes(&self, differences: &[Difference]) -> Plan {
+    pub(crate) fn changes(&self, differences: &[Difference]) -> Plan {
         let mut plan = Plan::default();
         // An old path that is bad was counted when it came.
         let mut counted = 0;
@@ -110,7 +110,7 @@ impl Filter {
     }
 
     /// What a whole tree asks for when the store knows documents at these paths.
-    pub(super) fn everything(&self, entries: &[Entry], known: &[String]) -> Plan {
+    pub(crate) fn everything(&self, entries: &[Entry], known: &[String]) -> Plan {
         let mut plan = Plan::default();
         let mut present = HashSet::new();
         let mut reads = Vec::new();

@@ -6,10 +6,10 @@ use sbh_store::repo_sync::CanonicalText;
 use crate::git::blobs::Blob;
 
 /// Why bytes are not a text: the metric's label, and the reason for people.
-pub(super) type Refusal = (&'static str, String);
+pub(crate) type Refusal = (&'static str, String);
 
 /// The canonical text of a document of at most `limit` bytes.
-pub(super) fn text_of(blob: Blob, limit: u64) -> Result<CanonicalText, Refusal> {
+pub(crate) fn text_of(blob: Blob, limit: u64) -> Result<CanonicalText, Refusal> {
     let bytes = match blob {
         Blob::TooLarge(size) => {
             let reason =

@@ -54,13 +54,13 @@ pub(super) enum End {
 }
 
 /// A proof to make.
-struct Task<'a> {
-    ordinal: usize,
-    block: &'a Block,
-    invariant: &'a Invariant,
-    key: String,
+pub(super) struct Task<'a> {
+    pub(super) ordinal: usize,
+    pub(super) block: &'a Block,
+    pub(super) invariant: &'a Invariant,
+    pub(super) key: String,
     /// What the cache has, when the proof is to audit it.
-    cached: Option<Known>,
+    pub(super) cached: Option<Known>,
 }
 
 /// What is judged and not staged yet.
@@ -186,7 +186,7 @@ impl SpecDrift {
         Ok(waiting.peek().map_or(End::Finished, |task| End::At(task.ordinal)))
     }
 
-    async fn prove_one<'a>(&self, tenant: &TenantId, task: Task<'a>) -> (Task<'a>, Outcome) {
+    pub(super) async fn prove_one<'a>(&self, tenant: &TenantId, task: Task<'a>) -> (Task<'a>, Outcome) {
         let outcome = self.parts.pool.prove(tenant.as_str(), task.invariant).await;
         self.metrics.proofs.with_label_values(&[outcome.verdict.as_str()]).inc();
         self.metrics.proof_seconds.observe(outcome.duration.as_secs_f64());

@@ -1,6 +1,7 @@
 //! The activities of `spec_drift`: the changed invariants of a document are judged and recorded.
 #![allow(missing_docs, reason = "the macro adds constants that it does not document")]
 
+mod apart;
 mod audit;
 mod cache;
 mod chunk;

@@ -1,7 +1,9 @@
 //! The typed ways to reach an entity's workflow. A notice starts the workflow where it does not
 //! run, so no caller needs to know whether it does.
 
+mod channel;
 mod error;
+mod github;
 mod start;
 
 use std::time::Duration;

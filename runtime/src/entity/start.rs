@@ -1,7 +1,7 @@
 //! What a started run shows of itself in the Web UI. All of it is stored in clear text there, so it
 //! holds names and ids, never content.
 
-use sbh_domain::{DocumentId, RepositoryId, TenantId};
+use sbh_domain::{ChannelId, DocumentId, RepositoryId, TenantId};
 use sbh_workflows::search_attributes::{CONCERN_KEY, REPOSITORY_KEY, TENANT_KEY};
 use temporalio_client::Priority;
 use temporalio_common::search_attributes::SearchAttributes;
@@ -51,6 +51,26 @@ pub(super) fn about_repository(tenant: &TenantId, repository: RepositoryId, name
     }
 }
 
+/// About the run of one of a repository's other concerns.
+pub(super) fn about_repository_s(
+    tenant: &TenantId,
+    repository: RepositoryId,
+    name: &str,
+    concern: &str,
+    does: &str,
+) -> About {
+    let name = shown(name);
+    About {
+        search_attributes: SearchAttributes::new([
+            TENANT_KEY.value_set(tenant.to_string()),
+            CONCERN_KEY.value_set(concern.to_owned()),
+            REPOSITORY_KEY.value_set(name.clone()),
+        ]),
+        summary: format!("{does} of {name}"),
+        details: format!("- repository: `{name}` ({repository})\n- tenant: `{tenant}`\n"),
+    }
+}
+
 /// About the run of a document, whose repository and path may be unknown here.
 pub(super) fn about_document(
     tenant: &TenantId,
@@ -73,6 +93,18 @@ pub(super) fn about_document(
         None => format!("proves document {document}"),
     };
     About { search_attributes: SearchAttributes::new(attributes), summary, details }
+}
+
+/// About the run of an alert channel.
+pub(super) fn about_channel(tenant: &TenantId, channel: ChannelId) -> About {
+    About {
+        search_attributes: SearchAttributes::new([
+            TENANT_KEY.value_set(tenant.to_string()),
+            CONCERN_KEY.value_set("notify".to_owned()),
+        ]),
+        summary: format!("tells channel {channel}"),
+        details: format!("- alert channel: {channel}\n- tenant: `{tenant}`\n"),
+    }
 }
 
 /// A name from outside, fit for one line of Markdown code.

@@ -7,6 +7,7 @@ use reqwest::{Method, RequestBuilder, Url};
 use sbh_outbound::{Answer, OutboundError};
 use serde_json::Value;
 
+use super::address::{self, Address};
 use super::app::{self, Holder, Issued};
 use super::settings::Settings;
 use crate::fetch::FetchError;
@@ -265,16 +266,26 @@ fn said(answer: &Answer) -> String {
     if said.is_empty() { said } else { format!(": {said}") }
 }
 
-/// `owner` and `name` of a repository from the address that it is fetched from.
+/// `owner` and `name` of a repository from the address that it is fetched from. A mirror on this
+/// machine is named by its last two folders.
 pub fn full_name(address: &str) -> Option<(String, String)> {
-    let super::address::Address::Remote { path, .. } = super::address::parse(address) else {
-        return None;
+    let (owner, name) = match address::parse(address) {
+        Address::Remote { path, .. } => {
+            let (owner, name) = path.split_once('/')?;
+            (owner.to_owned(), name.to_owned())
+        }
+        Address::Local(path) => {
+            let (above, name) = path.rsplit_once('/')?;
+            let owner = above.rsplit('/').next()?;
+            (owner.to_owned(), name.to_owned())
+        }
     };
-    let (owner, name) = path.split_once('/')?;
     let plain = |part: &str| {
-        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        !part.is_empty()
+            && part != ".."
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     };
-    (plain(owner) && plain(name)).then(|| (owner.to_owned(), name.to_owned()))
+    (plain(&owner) && plain(&name)).then_some((owner, name))
 }
 
 #[cfg(test)]
@@ -288,7 +299,9 @@ mod tests {
         assert_eq!(name("https://git.example:8443/acme/shop").as_deref(), Some("acme/shop"));
         assert_eq!(name("https://github.com/acme/shop/wiki"), None);
         assert_eq!(name("https://github.com/shop"), None);
-        assert_eq!(name("/srv/acme/shop"), None);
+        assert_eq!(name("file:///srv/mirrors/acme/shop.git").as_deref(), Some("acme/shop"));
+        assert_eq!(name("/srv/../shop"), None);
+        assert_eq!(name("/shop"), None);
     }
 
     #[test]

@@ -5,10 +5,14 @@
 //! installation are made from it, for git and for the REST interface.
 
 use reqwest::Url;
+use sbh_domain::GitHost;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::fetch::FetchError;
+
+/// The host whose interface the operator's `sources.github_api_url` is.
+const GITHUB: &str = "github.com";
 
 /// What a person may set. Unknown fields are refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +84,35 @@ impl Settings {
         plain.then_some(url)
     }
 
+    /// Refuses to show the credential to an interface that is not that of its host: whoever may change
+    /// settings must not be able to have it sent elsewhere. A credential that is for no host is shown to
+    /// the operator's GitHub alone.
+    ///
+    /// # Errors
+    /// Names both, and says what to do.
+    pub fn check_host(&self, host: Option<&GitHost>) -> Result<(), String> {
+        let Some(interface) = self.base() else {
+            return match host {
+                Some(host) if host.to_string() != GITHUB => Err(format!(
+                    "the connection's credential is for {host}: set api_url to its interface"
+                )),
+                _ => Ok(()),
+            };
+        };
+        let at = interface.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let port = interface.port_or_known_default().unwrap_or(443);
+        // `api.HOST` is where github.com and ghe.com have it; an Enterprise Server has it on the host.
+        let bare = at.strip_prefix("api.").unwrap_or(at);
+        match host {
+            Some(host) if host.holds(at, port, 443) || host.holds(bare, port, 443) => Ok(()),
+            Some(host) => Err(format!(
+                "the connection's credential is for {host}, and api_url is elsewhere: use another \
+                 connection"
+            )),
+            None => Err("api_url: say which host the credential is for, too".to_owned()),
+        }
+    }
+
     /// Reads settings that were checked before.
     ///
     /// # Errors
@@ -137,6 +170,35 @@ mod tests {
         ] {
             let error = Settings::check(&wrong).unwrap_err();
             assert!(error.contains(named), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_credential_is_shown_to_its_own_host_alone() {
+        let check = |host: &str, url: &str| {
+            let host: Option<GitHost> = (!host.is_empty()).then(|| host.parse().unwrap());
+            let api_url = (!url.is_empty()).then(|| url.to_owned());
+            Settings { api_url, ..Settings::default() }.check_host(host.as_ref())
+        };
+        for (host, url) in [
+            ("github.com", ""),
+            ("", ""),
+            ("github.com", "https://api.github.com"),
+            ("git.example", "https://git.example/api/v3"),
+            ("git.example:8443", "https://git.example:8443/api/v3"),
+            ("acme.ghe.com", "https://api.acme.ghe.com"),
+        ] {
+            assert_eq!(check(host, url), Ok(()), "{host} {url}");
+        }
+        for (host, url) in [
+            ("git.example", ""),
+            ("", "https://evil.example"),
+            ("github.com", "https://evil.example"),
+            ("github.com", "https://github.com.evil.example"),
+            ("git.example:8443", "https://git.example/api/v3"),
+            ("github.com", "https://api.github.com:444"),
+        ] {
+            assert!(check(host, url).is_err(), "{host} {url}");
         }
     }
 }
