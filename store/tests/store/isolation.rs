@@ -42,6 +42,14 @@ async fn full() -> (Fleet, sbh_domain::ConnectionId) {
     fleet.accept("new").await;
     fleet.store.seal_audit().await.unwrap();
     fleet.store.begin_idempotent(&fleet.tenant, "k", Digest::of("r")).await.unwrap();
+    // A channel that is told something, and a drift that somebody knows of.
+    let on_call =
+        crate::alert::channel(&fleet.store, &fleet.tenant, "on-call", crate::alert::everything());
+    let on_call = on_call.await.id;
+    fleet.store.test_alert_channel(&fleet.tenant, "ada", on_call).await.unwrap();
+    fleet.store.claim_message(&fleet.tenant, on_call).await.unwrap();
+    let b = fleet.document("b.md").await;
+    fleet.store.acknowledge_drift(&fleet.tenant, "ada", b, "known").await.unwrap();
     (fleet, connection)
 }
 
@@ -118,6 +126,25 @@ async fn no_function_shows_or_changes_another_tenant_s_rows() {
     assert!(store.coverage(&other).await.unwrap().is_empty());
     missing(store.coverage_of(&other, repository).await);
     assert!(store.recount_coverage(&other).await.unwrap().is_empty());
+
+    let on_call = store.alert_channels(&fleet.tenant).await.unwrap()[0].clone();
+    assert!(store.alert_channels(&other).await.unwrap().is_empty());
+    missing(store.alert_channel(&other, on_call.id).await);
+    missing(store.change_alert_channel(&other, "eve", &on_call, Some(b"mine")).await);
+    missing(store.remove_alert_channel(&other, "eve", on_call.id).await);
+    missing(store.test_alert_channel(&other, "eve", on_call.id).await);
+    let message = store.effects(&fleet.tenant, None, None, None, 10).await.unwrap()[0].id;
+    missing(store.message(&other, message).await);
+    assert!(store.effects(&other, None, None, None, 10).await.unwrap().is_empty());
+    let alerts = store.alerts(&fleet.tenant, &Default::default(), None, 10).await.unwrap();
+    assert!(store.alerts(&other, &Default::default(), None, 10).await.unwrap().is_empty());
+    missing(store.alert(&other, alerts[0].id).await);
+    missing(store.acknowledge_alert(&other, "eve", alerts[0].id, "x").await);
+    for alert in &alerts {
+        assert_eq!(store.resolve_alert(&other, &alert.key).await.unwrap(), 0);
+    }
+    assert!(store.drift(&other, &Default::default(), None, 10).await.unwrap().is_empty());
+    missing(store.withdraw_drift_acknowledgement(&other, "eve", document).await);
 
     // Only its own beginning.
     let log = store.audit(&other, None, 10).await.unwrap();
@@ -211,6 +238,13 @@ async fn the_dispatcher_s_role_reads_no_content_and_writes_nothing_else() {
         "SELECT detail FROM audit_log",
         "SELECT body FROM idempotency_keys",
         "SELECT proved FROM coverage_deltas",
+        "SELECT title FROM alerts",
+        "SELECT sealed_secret FROM alert_channels",
+        "SELECT payload FROM effects",
+        "SELECT severity FROM alert_deliveries",
+        "SELECT reason FROM drift_acknowledgements",
+        "UPDATE alert_channels SET paused = true",
+        "UPDATE effects SET state = 'sent'",
         "UPDATE inbox SET state = 'closed', closed_at = now()",
         "UPDATE documents SET path = 'x'",
         "INSERT INTO tenants VALUES ('mine')",

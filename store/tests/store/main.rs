@@ -3,16 +3,20 @@
 // A helper of a test is a test's code, which the lint does not see.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod alert;
 mod audit;
 mod connection;
 mod coverage;
+mod drift;
 mod duplicates;
+mod effect;
 mod fixture;
 mod idempotency;
 mod inbox;
 mod inbox_retry;
 mod isolation;
 mod lifecycle;
+mod notify;
 mod nudge;
 mod prune;
 mod record;
