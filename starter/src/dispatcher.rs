@@ -99,13 +99,21 @@ async fn signal(state: &Shared, claim: &Claim) -> bool {
 
 async fn send(state: &Shared, claim: &Claim, traces: Traces) -> bool {
     let notices = u32::try_from(claim.rows.len()).unwrap_or(u32::MAX);
-    let Claim { tenant, repository, document, repository_name, .. } = claim;
-    let sent = match document {
-        None => {
-            let engine = &state.engine;
-            engine.notify_repository(tenant, *repository, repository_name, notices, traces).await
+    let Claim { tenant, repository, document, pull_number, repository_name, .. } = claim;
+    let engine = &state.engine;
+    let (entity, sent) = match (document, pull_number) {
+        (None, None) => {
+            let told =
+                engine.notify_repository(tenant, *repository, repository_name, notices, traces);
+            ("repository", told.await)
         }
-        Some(id) => {
+        (None, Some(number)) => {
+            let name = repository_name;
+            let told =
+                engine.notify_pull_request(tenant, *repository, name, *number, notices, traces);
+            ("pull_request", told.await)
+        }
+        (Some(id), _) => {
             // What it asks for stands in the inbox: the proof takes it from there.
             let path = match state.store.document(tenant, *id).await {
                 Ok(document) => document.path,
@@ -114,10 +122,10 @@ async fn send(state: &Shared, claim: &Claim, traces: Traces) -> bool {
                     return false;
                 }
             };
-            state.engine.notify_document(tenant, repository_name, *id, &path, traces).await
+            let told = engine.notify_document(tenant, repository_name, *id, &path, traces);
+            ("document", told.await)
         }
     };
-    let entity = if document.is_some() { "document" } else { "repository" };
     let count = |outcome: &str| state.metrics.signals.with_label_values(&[entity, outcome]).inc();
     let Err(error) = sent else {
         count("sent");
