@@ -103,6 +103,9 @@ pub enum Command {
     /// Tracked repositories.
     #[command(subcommand)]
     Repo(RepoCommand),
+    /// Pull requests: what they would do to coverage.
+    #[command(subcommand)]
+    Pull(crate::commands::pull::PullCommand),
     /// Spec documents and their verdicts.
     #[command(subcommand)]
     Spec(SpecCommand),
@@ -120,6 +123,11 @@ pub enum Command {
     /// The audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Kill parts of a stack of its own during a burst of edits, and add up what became of them.
+    #[command(
+        after_help = "Nothing of yours is touched: the run has its own stack in a temporary folder, with\nstand-ins for all services. Exit status: 0 everything adds up, 1 something does not."
+    )]
+    Chaos(crate::chaos::ChaosArgs),
     /// Install the native tools, if they are not yet.
     Tools,
     /// Keep the parts running. Started by `up`.
@@ -186,6 +194,16 @@ pub enum RepoCommand {
     },
     /// Show one with its documents.
     Show {
+        /// Name or id.
+        repository: String,
+    },
+    /// List the judged pull requests of one.
+    Pulls {
+        /// Name or id.
+        repository: String,
+    },
+    /// List the check runs on the commits of one.
+    Checks {
         /// Name or id.
         repository: String,
     },

@@ -75,6 +75,11 @@ impl Client {
         &self.base
     }
 
+    /// The token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Whether it is the local stack's.
     pub fn is_local(&self) -> bool {
         self.local

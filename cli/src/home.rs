@@ -40,6 +40,11 @@ impl Home {
         Self { root: root.to_owned(), tools: root.join("tools") }
     }
 
+    /// A home in a folder that shares its tools with others.
+    pub fn with_tools(root: &Path, tools: &Path) -> Self {
+        Self { root: root.to_owned(), tools: tools.to_owned() }
+    }
+
     /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root

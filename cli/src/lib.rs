@@ -1,6 +1,7 @@
 //! `sbh`: the command line, and the local stack.
 
 pub mod args;
+pub mod chaos;
 pub mod client;
 pub mod commands;
 pub mod demo;

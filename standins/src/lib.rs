@@ -26,6 +26,7 @@ pub mod service;
 pub mod ses;
 pub mod sign;
 pub mod slack;
+pub mod watchdog;
 
 use std::io;
 

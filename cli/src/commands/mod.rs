@@ -9,6 +9,7 @@ mod local;
 pub mod lookup;
 pub mod obstacle;
 mod prove;
+pub mod pull;
 mod repo;
 mod spec;
 pub mod verdicts;
@@ -36,8 +37,10 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
             stack::spawn::exec(*parent, signal, command)?;
         }
         Command::Prove(arguments) => return prove::run(&home, arguments, as_json).await,
+        Command::Chaos(arguments) => return crate::chaos::run(&home, arguments, as_json).await,
         Command::Demo => return demo::run(&home, as_json).await,
         Command::Repo(_)
+        | Command::Pull(_)
         | Command::Spec(_)
         | Command::Coverage { .. }
         | Command::Inbox(_)
@@ -54,6 +57,7 @@ async fn over_http(home: &Home, cli: Cli) -> Result<ExitCode> {
     let as_json = cli.json;
     match cli.command {
         Command::Repo(command) => repo::run(home, &client, command, as_json).await?,
+        Command::Pull(command) => pull::run(&client, command, as_json).await?,
         Command::Spec(command) => spec::run(home, &client, command, as_json).await?,
         Command::Coverage { repository } => coverage::run(&client, repository, as_json).await?,
         Command::Inbox(command) => inbox::run(&client, command, as_json).await?,

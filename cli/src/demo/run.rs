@@ -101,6 +101,7 @@ impl<'a> Stage<'a> {
         let (id, secret) = match found {
             None => {
                 let new = NewConnection {
+                    settings: None,
                     source: None,
                     name: CONNECTION.into(),
                     secret: None,
