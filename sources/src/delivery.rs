@@ -45,6 +45,8 @@ pub struct Keys<'a> {
     pub key_set: Option<&'a KeySet>,
     /// The connection's settings.
     pub settings: &'a Value,
+    /// The connection's id.
+    pub connection: uuid::Uuid,
 }
 
 /// Why a delivery is not genuine, in words for the connection's owner.

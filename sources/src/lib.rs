@@ -6,6 +6,7 @@
 //! in, so that everything behind it reads one language.
 
 pub mod bearer;
+pub mod confluence;
 pub mod delivery;
 pub mod fetch;
 pub mod github;
@@ -25,7 +26,7 @@ pub use source::{Fetching, Source};
 pub use upkeep::{Problem, Replayed, Upkeep};
 
 /// All sources.
-pub const ALL: &[&dyn Source] = &[&github::GitHub, &upload::Upload];
+pub const ALL: &[&dyn Source] = &[&github::GitHub, &confluence::Confluence, &upload::Upload];
 
 /// The source of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Source> {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::delivery::{Delivery, Event, Keys, Malformed, Reading, Refused, Space};
 use crate::fetch::{Changes, FetchError, Fetched};
-use crate::session::Session;
+use crate::session::{Bases, Session};
 use crate::upkeep::Upkeep;
 
 /// How the documents of a source's spaces are read.
@@ -46,7 +46,7 @@ pub trait Source: Sync {
 
     /// Where the keys are published that sign deliveries, if they are signed so. The caller fetches
     /// and keeps them ([`Keys::key_set`]).
-    fn key_set(&self, _settings: &Value) -> Option<Url> {
+    fn key_set(&self, _settings: &Value, _bases: &Bases) -> Option<Url> {
         None
     }
 

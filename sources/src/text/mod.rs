@@ -5,6 +5,7 @@
 
 pub mod inline;
 pub mod markdown;
+pub mod storage;
 
 /// How large and how deep a text may become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

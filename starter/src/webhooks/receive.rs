@@ -191,12 +191,12 @@ async fn verified(
             "no live secret or key of the connection fits the delivery",
         )
     };
-    let address = live.source.key_set(&live.settings);
+    let address = live.source.key_set(&live.settings, &state.bases);
     let keys = match &address {
         Some(address) => state.webhooks.key_sets.get(address).await,
         None => None,
     };
-    let first = match verify(&live, keys, delivery).await? {
+    let first = match verify(id, &live, keys, delivery).await? {
         Ok(()) => return Ok(live),
         Err(first) => first,
     };
@@ -206,25 +206,30 @@ async fn verified(
     let Some(newer) = state.webhooks.connections.newer(id).await? else {
         return Err(refused(&live, &first));
     };
-    let keys = match newer.source.key_set(&newer.settings) {
+    let keys = match newer.source.key_set(&newer.settings, &state.bases) {
         Some(address) => state.webhooks.key_sets.newer(&address).await,
         None => None,
     };
-    match verify(&newer, keys, delivery).await? {
+    match verify(id, &newer, keys, delivery).await? {
         Ok(()) => Ok(newer),
         Err(second) => Err(refused(&newer, &second)),
     }
 }
 
 async fn verify(
+    id: ConnectionId,
     live: &Arc<Live>,
     key_set: Option<Arc<KeySet>>,
     delivery: &Arc<Whole>,
 ) -> Result<Result<(), Refused>, Failure> {
     let (live, whole) = (Arc::clone(live), Arc::clone(delivery));
     off_thread_if_large(delivery, move || {
-        let keys =
-            Keys { secrets: &live.secrets, key_set: key_set.as_deref(), settings: &live.settings };
+        let keys = Keys {
+            secrets: &live.secrets,
+            key_set: key_set.as_deref(),
+            settings: &live.settings,
+            connection: id.0,
+        };
         live.source.verify(&whole.borrowed(), &keys, SystemTime::now())
     })
     .await
