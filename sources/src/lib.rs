@@ -10,8 +10,10 @@ pub mod confluence;
 pub mod delivery;
 pub mod fetch;
 pub mod github;
+pub mod google_docs;
 pub mod json_depth;
 pub mod key_set;
+mod rsa_key;
 pub mod session;
 pub mod signature;
 mod source;
@@ -26,7 +28,8 @@ pub use source::{Fetching, Source};
 pub use upkeep::{Problem, Replayed, Upkeep};
 
 /// All sources.
-pub const ALL: &[&dyn Source] = &[&github::GitHub, &confluence::Confluence, &upload::Upload];
+pub const ALL: &[&dyn Source] =
+    &[&github::GitHub, &confluence::Confluence, &google_docs::GoogleDocs, &upload::Upload];
 
 /// The source of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Source> {
