@@ -73,6 +73,10 @@ fn value(text: &str) -> Option<(String, &str)> {
         }
         return None;
     }
+    if let Some(end) = text.strip_prefix("now(").and_then(|rest| rest.find(')')) {
+        let end = "now(".len() + end + 1;
+        return Some((text[..end].to_owned(), &text[end..]));
+    }
     let end = text.find(|c: char| c.is_whitespace() || ",)".contains(c)).unwrap_or(text.len());
     (end > 0).then(|| (text[..end].to_owned(), &text[end..]))
 }
@@ -109,6 +113,20 @@ fn time(text: &str) -> Option<(DateTime<Utc>, bool)> {
     if let Ok(milliseconds) = text.parse::<i64>() {
         return Some((DateTime::from_timestamp_millis(milliseconds)?, false));
     }
+    // `now("-90m")`: so long ago, by the server's clock.
+    if let Some(ago) = text.strip_prefix("now(\"-").and_then(|rest| rest.strip_suffix("\")")) {
+        let (number, unit) = ago.split_at_checked(ago.len().checked_sub(1)?)?;
+        let seconds = match unit {
+            "m" => 60,
+            "h" => 3_600,
+            "d" => 86_400,
+            "w" => 7 * 86_400,
+            _ => return None,
+        };
+        let ago =
+            chrono::TimeDelta::try_seconds(number.parse::<i64>().ok()?.checked_mul(seconds)?)?;
+        return Some((Utc::now().checked_sub_signed(ago)?, false));
+    }
     for format in ["%Y-%m-%d %H:%M", "%Y/%m/%d %H:%M"] {
         if let Ok(time) = NaiveDateTime::parse_from_str(text, format) {
             return Some((time.and_utc(), true));
@@ -135,6 +153,9 @@ mod tests {
         let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
         assert!(found[2].compares(at("2026-11-25T04:30:00Z")).unwrap());
         assert!(!found[2].compares(at("2026-11-25T04:29:59Z")).unwrap());
+        let ago = parse("lastmodified >= now(\"-90m\") order by lastmodified desc").unwrap();
+        assert!(ago[0].compares(Utc::now()).unwrap());
+        assert!(!ago[0].compares(Utc::now() - chrono::TimeDelta::hours(2)).unwrap());
         assert_eq!(parse("").unwrap(), []);
         for bad in ["project", "project = ", "project = A OR b = c", "key in (A", "x = \"open"] {
             assert!(parse(bad).is_err(), "{bad}");
