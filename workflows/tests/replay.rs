@@ -6,13 +6,15 @@
 
 use std::path::{Path, PathBuf};
 
+use sbh_workflows::check_run::CheckRunWorkflow;
 use sbh_workflows::head_poll::HeadPollWorkflow;
+use sbh_workflows::pull_request::PullRequestWorkflow;
 use sbh_workflows::repo_sync::RepoSyncWorkflow;
 use sbh_workflows::spec_drift::SpecDriftWorkflow;
 use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 
-const CONCERNS: [&str; 3] = ["repo_sync", "spec_drift", "head_poll"];
+const CONCERNS: [&str; 5] = ["repo_sync", "spec_drift", "head_poll", "check_run", "pull_request"];
 
 fn recordings() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/histories");
@@ -35,6 +37,10 @@ fn replayer() -> WorkflowReplayer {
         .unwrap()
         .register_workflow::<HeadPollWorkflow>()
         .unwrap()
+        .register_workflow::<CheckRunWorkflow>()
+        .unwrap()
+        .register_workflow::<PullRequestWorkflow>()
+        .unwrap()
         .build();
     WorkflowReplayer::new(options).unwrap()
 }
@@ -55,6 +61,12 @@ async fn a_history_that_does_not_fit_is_refused() {
         ("repo_sync/two_notices_in_one_debounce.json", "repo_sync.announce", "repo_sync.announced"),
         ("spec_drift/chunks.json", "spec_drift.prove", "spec_drift.proved"),
         ("head_poll/one_round.json", "head_poll.compare_heads", "head_poll.compare"),
+        ("check_run/told_in_two_looks.json", "check_run.post", "check_run.posted"),
+        (
+            "pull_request/two_heads_in_one_debounce.json",
+            "pull_request.judge",
+            "pull_request.judged",
+        ),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/histories").join(path);
         let text = std::fs::read_to_string(path).unwrap();

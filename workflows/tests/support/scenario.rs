@@ -29,7 +29,7 @@ pub struct Life {
 
 /// All of them, one after the other.
 pub async fn all(server: &Server) -> Vec<Life> {
-    vec![
+    let mut lives = vec![
         two_notices_in_one_debounce(server).await,
         a_sync_that_fails(server).await,
         chunks(server).await,
@@ -38,7 +38,9 @@ pub async fn all(server: &Server) -> Vec<Life> {
         superseded_and_stale(server).await,
         removed(server).await,
         one_round(server).await,
-    ]
+    ];
+    lives.extend(super::github::all(server).await);
+    lives
 }
 
 pub fn repo_input(quiet_ms: u64, max_ms: u64, idle_s: u64, number: u128) -> RepoSyncInput {
@@ -65,7 +67,13 @@ pub fn document_input(idle_s: u64, number: u128) -> SpecDriftInput {
 }
 
 pub fn synced(changed: u32, notices: u32) -> SyncOutcome {
-    SyncOutcome { commit: Some("0123456789abcdef".into()), changed, removed: 0, notices }
+    SyncOutcome {
+        commit: Some("0123456789abcdef".into()),
+        changed,
+        removed: 0,
+        notices,
+        retry_after_s: None,
+    }
 }
 
 pub fn recorded(verdict: Option<Verdict>, stale: bool) -> RecordOutcome {

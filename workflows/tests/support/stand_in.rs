@@ -15,7 +15,7 @@ use temporalio_sdk::activities::{ActivityContext, ActivityError};
 /// What an activity is to do: answer, or fail for good.
 pub type Reply<T> = Result<T, &'static str>;
 
-type Handler<I, O> = Arc<dyn Fn(I) -> BoxFuture<'static, Reply<O>> + Send + Sync>;
+pub type Handler<I, O> = Arc<dyn Fn(I) -> BoxFuture<'static, Reply<O>> + Send + Sync>;
 
 /// What each activity does.
 #[derive(Clone)]
@@ -59,7 +59,7 @@ where
 }
 
 /// Beats while the reply is awaited.
-async fn answer<T>(
+pub async fn answer<T>(
     context: ActivityContext,
     reply: BoxFuture<'static, Reply<T>>,
 ) -> Result<T, ActivityError> {
