@@ -1,0 +1,8 @@
+//! Hosted sources against stand-ins of their services: what is genuine, what is fetched, what changed.
+#![allow(clippy::unwrap_used)]
+
+mod confluence;
+mod confluence_deliveries;
+mod google_channels;
+mod google_docs;
+mod world;
