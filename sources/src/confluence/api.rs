@@ -13,8 +13,8 @@ use crate::session::Session;
 
 /// Bytes of an answer that holds a page at most. Markup is escaped within JSON.
 const MAX_PAGE: usize = 16 << 20;
-/// Bytes of any other answer.
-const MAX_ANSWER: usize = 4 << 20;
+/// Bytes of any other answer: a hostile server must not fill the memory with entries of a list.
+const MAX_ANSWER: usize = 2 << 20;
 
 /// A site that is asked with a connection's credential.
 pub(super) struct Api<'a> {

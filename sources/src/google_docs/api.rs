@@ -16,7 +16,7 @@ use crate::fetch::FetchError;
 use crate::session::Session;
 
 /// Bytes of an answer at most that is no export.
-pub(super) const MAX_ANSWER: usize = 8 << 20;
+pub(super) const MAX_ANSWER: usize = 4 << 20;
 /// How long Drive is left alone when it says that it was asked too often, and not for how long.
 const PAUSE: Duration = Duration::from_secs(60);
 

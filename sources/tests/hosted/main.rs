@@ -3,6 +3,7 @@
 
 mod confluence;
 mod confluence_deliveries;
+mod converters;
 mod google_channels;
 mod google_docs;
 mod world;
