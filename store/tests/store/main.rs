@@ -5,6 +5,7 @@
 
 mod alert;
 mod audit;
+mod check_run;
 mod connection;
 mod coverage;
 mod drift;
@@ -19,6 +20,7 @@ mod lifecycle;
 mod notify;
 mod nudge;
 mod prune;
+mod pull_request;
 mod record;
 mod repository;
 mod reprove;
