@@ -1,4 +1,4 @@
-//! Commits notices together. While one batch of a tenant is being committed, those that come wait and
+//! Commits notices together. While two batches of a tenant are being committed, those that come wait and
 //! are the next batch: nobody waits for a timer, and under load a commit carries many.
 
 use std::collections::HashMap;
@@ -13,6 +13,8 @@ use crate::problem::{Failure, Kind};
 
 /// Notices in one commit at most.
 const BATCH: usize = 128;
+/// Commits of one tenant at once: one that waits for the disk leaves the processor to the other.
+const AT_ONCE: usize = 2;
 
 /// How a notice was accepted; `None` where its repository is not there.
 type Answer = Result<Option<Accepted>, Failure>;
@@ -20,18 +22,26 @@ type Answer = Result<Option<Accepted>, Failure>;
 /// A notice and whoever waits for it.
 type Waiting = (NewNotice, oneshot::Sender<Answer>);
 
+/// What a tenant wants committed.
+#[derive(Default)]
+struct Lane {
+    waiting: Vec<Waiting>,
+    /// Tasks that commit.
+    tasks: usize,
+}
+
 /// Commits notices. Cloning shares the batches.
 #[derive(Clone)]
 pub struct Acceptor {
     store: Store,
-    /// What waits, by tenant. A tenant that is here has a task that commits.
-    waiting: Arc<Mutex<HashMap<TenantId, Vec<Waiting>>>>,
+    /// Only tenants for which a task commits.
+    lanes: Arc<Mutex<HashMap<TenantId, Lane>>>,
 }
 
 impl Acceptor {
     /// Nothing waits yet.
     pub fn new(store: Store) -> Self {
-        Self { store, waiting: Arc::default() }
+        Self { store, lanes: Arc::default() }
     }
 
     /// Commits a notice, alone or with others. After this returns it may be acknowledged; whoever stops
@@ -42,44 +52,20 @@ impl Acceptor {
     pub async fn accept(&self, notice: NewNotice) -> Answer {
         let (answer, answered) = oneshot::channel();
         let tenant = notice.tenant.clone();
-        let first = self.locked(|waiting| match waiting.get_mut(&tenant) {
-            Some(batch) => {
-                batch.push((notice, answer));
-                false
-            }
-            None => {
-                waiting.insert(tenant.clone(), vec![(notice, answer)]);
-                true
-            }
+        let another = self.locked(|lanes| {
+            let lane = lanes.entry(tenant.clone()).or_default();
+            lane.waiting.push((notice, answer));
+            let another = lane.tasks < AT_ONCE;
+            lane.tasks += usize::from(another);
+            another
         });
-        if first {
-            tokio::spawn(self.clone().commit_all(tenant));
+        if another {
+            let task = Task { acceptor: self.clone(), tenant, over: false };
+            tokio::spawn(task.run());
         }
+        // A task ends without an answer only when it panicked.
         let lost = |_| Err(Failure::new(Kind::Internal, "the notice could not be committed"));
         answered.await.unwrap_or_else(lost)
-    }
-
-    /// Commits what waits until nothing does.
-    async fn commit_all(self, tenant: TenantId) {
-        let lane = Lane { acceptor: &self, tenant: &tenant };
-        loop {
-            let batch = self.locked(|waiting| {
-                let batch = waiting.get_mut(&tenant)?;
-                if batch.is_empty() {
-                    waiting.remove(&tenant);
-                    return None;
-                }
-                Some(batch.drain(..batch.len().min(BATCH)).collect::<Vec<_>>())
-            });
-            let Some(batch) = batch else { break };
-            let (notices, answers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-            let answered = self.commit(&tenant, &notices).await;
-            for (waiting, answer) in answers.into_iter().zip(answered) {
-                // Whoever has gone away does not want to know.
-                let _ = waiting.send(answer);
-            }
-        }
-        std::mem::forget(lane);
     }
 
     async fn commit(&self, tenant: &TenantId, notices: &[NewNotice]) -> Vec<Answer> {
@@ -108,20 +94,55 @@ impl Acceptor {
         }
     }
 
-    fn locked<T>(&self, work: impl FnOnce(&mut HashMap<TenantId, Vec<Waiting>>) -> T) -> T {
-        work(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    fn locked<T>(&self, work: impl FnOnce(&mut HashMap<TenantId, Lane>) -> T) -> T {
+        work(&mut self.lanes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// The task of a tenant. Dropped by a panic it lets go of whoever waits, so that the next notice has a
-/// new task.
-struct Lane<'a> {
-    acceptor: &'a Acceptor,
-    tenant: &'a TenantId,
+/// Commits what waits for a tenant until nothing does.
+struct Task {
+    acceptor: Acceptor,
+    tenant: TenantId,
+    /// Whether it is counted no more.
+    over: bool,
 }
 
-impl Drop for Lane<'_> {
+impl Task {
+    async fn run(mut self) {
+        while let Some(batch) = self.next() {
+            let (notices, answers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+            let answered = self.acceptor.commit(&self.tenant, &notices).await;
+            for (waiting, answer) in answers.into_iter().zip(answered) {
+                // Whoever has gone away does not want to know.
+                let _ = waiting.send(answer);
+            }
+        }
+    }
+
+    /// What waits. `None` ends the task, in the same moment in which nothing waits: a notice that comes
+    /// after it has a task of its own.
+    fn next(&mut self) -> Option<Vec<Waiting>> {
+        let batch = self.acceptor.locked(|lanes| {
+            let lane = lanes.get_mut(&self.tenant)?;
+            if lane.waiting.is_empty() {
+                lane.tasks -= 1;
+                if lane.tasks == 0 {
+                    lanes.remove(&self.tenant);
+                }
+                return None;
+            }
+            Some(lane.waiting.drain(..lane.waiting.len().min(BATCH)).collect())
+        });
+        self.over = batch.is_none();
+        batch
+    }
+}
+
+/// A task that panics lets go of everybody who waits, and the next notice has a new one.
+impl Drop for Task {
     fn drop(&mut self) {
-        self.acceptor.locked(|waiting| waiting.remove(self.tenant));
+        if !self.over {
+            self.acceptor.locked(|lanes| lanes.remove(&self.tenant));
+        }
     }
 }

@@ -16,6 +16,10 @@ use crate::state::Shared;
 const BATCH: i64 = 500;
 /// Repositories signalled at once.
 const AT_ONCE: usize = 32;
+/// The shortest time between two rounds that find something. A signal costs the workflow engine more
+/// than anything else costs anybody here; in a burst one for all that came meanwhile is enough, since
+/// its workflow collects for longer than this.
+const PACE: Duration = Duration::from_millis(100);
 /// How long to wait for a wake-up before looking anyway.
 const POLL: Duration = Duration::from_secs(1);
 /// The longest wait while Temporal is away.
@@ -35,6 +39,7 @@ pub async fn run(state: &Shared, stop: &CancellationToken) {
     let mut listener = None;
     let mut backoff = Duration::ZERO;
     while !stop.is_cancelled() {
+        let began = tokio::time::Instant::now();
         match round(state).await {
             Ok(Round { away: true, .. }) => {
                 backoff = (backoff * 2).clamp(MIN_BACKOFF, MAX_BACKOFF);
@@ -45,6 +50,9 @@ pub async fn run(state: &Shared, stop: &CancellationToken) {
                 backoff = Duration::ZERO;
                 if i64::try_from(claimed).is_ok_and(|claimed| claimed >= BATCH) {
                     continue;
+                }
+                if claimed > 0 {
+                    stop.run_until_cancelled(tokio::time::sleep_until(began + PACE)).await;
                 }
             }
             Err(error) => tracing::warn!(%error, "the inbox cannot be read"),

@@ -1,5 +1,5 @@
-//! Many notices of one tenant in one transaction: a commit, and the trips to the database around it,
-//! cost as much for a hundred rows as for one.
+//! Many notices of one tenant in one statement: the trip to the database and the commit cost as much
+//! for a hundred rows as for one.
 
 use sbh_domain::{InboxId, RepositoryId, TenantId};
 use uuid::Uuid;
@@ -68,21 +68,31 @@ impl Store {
             traces.push(stored.trace);
             documents.push(stored.document_key);
         }
-        let mut tx = self.scope(tenant).await?;
+        // One round trip, as in `inbox::insert`: `scope` is a volatile function in a CTE, and each
+        // repository is looked up by a scalar subquery per given row, hence after it.
         let added = sqlx::query_scalar!(
-            "INSERT INTO inbox
+            "WITH scope AS MATERIALIZED (SELECT set_config('sbh.tenant', $1, true) AS tenant),
+                 given AS MATERIALIZED (
+                     SELECT given.*, scope.tenant
+                     FROM scope
+                     CROSS JOIN unnest($2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[],
+                                       $7::text[], $8::text[], $9::text[], $10::bigint[])
+                         WITH ORDINALITY
+                         AS given (id, repository, source, connection, key, hint, trace, document,
+                                   pull, n)
+                 ), found AS MATERIALIZED (
+                     SELECT given.*,
+                            (SELECT repository.id FROM repositories repository
+                             WHERE repository.tenant_id = given.tenant
+                               AND repository.id = given.repository
+                               AND repository.removed_at IS NULL) AS tracked
+                     FROM given
+                 )
+             INSERT INTO inbox
                  (id, tenant_id, repository_id, source, connection_id, dedup_key, hint, traceparent,
                   document_key, pull_number)
-             SELECT given.id, $1, repository.id, given.source, given.connection, given.key,
-                    given.hint::json, given.trace, given.document, given.pull
-             FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::uuid[], $6::text[], $7::text[],
-                         $8::text[], $9::text[], $10::bigint[])
-                 WITH ORDINALITY
-                 AS given (id, repository, source, connection, key, hint, trace, document, pull, n)
-             JOIN repositories repository
-               ON repository.tenant_id = $1 AND repository.id = given.repository
-                  AND repository.removed_at IS NULL
-             ORDER BY given.n
+             SELECT id, tenant, tracked, source, connection, key, hint::json, trace, document, pull
+             FROM found WHERE tracked IS NOT NULL ORDER BY n
              ON CONFLICT (tenant_id, repository_id, dedup_key)
                  WHERE state = 'open' AND sync_id IS NULL AND taken_at IS NULL DO NOTHING
              RETURNING id",
@@ -97,9 +107,8 @@ impl Store {
             &documents as &[Option<String>],
             &pulls as &[Option<i64>],
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&self.app)
         .await?;
-        tx.commit().await?;
         for id in added {
             if let Some(at) = places.get(&id) {
                 answers[*at] = Some(Accepted::New(InboxId(id)));
