@@ -19,6 +19,8 @@ pub enum RepoSyncPhase {
     Syncing,
     /// Telling documents.
     Announcing,
+    /// Leaving a service alone that asked for it.
+    Waiting,
 }
 
 /// How a repository stands.

@@ -191,6 +191,28 @@ impl Store {
         Ok(unannounced)
     }
 
+    /// Keeps what a round left for the next one, before the round has ended.
+    pub async fn note_upkeep_state(
+        &self,
+        tenant: &TenantId,
+        connection: ConnectionId,
+        state: &Value,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.scope(tenant).await?;
+        let noted = sqlx::query!(
+            "UPDATE connections SET upkeep_state = $3::text::json
+             WHERE tenant_id = $1 AND id = $2 AND removed_at IS NULL",
+            tenant.as_str(),
+            connection.0,
+            storable(&state.to_string()),
+        )
+        .execute(&mut *tx)
+        .await?
+        .rows_affected();
+        tx.commit().await?;
+        if noted == 0 { Err(StoreError::not_found("connection", connection)) } else { Ok(()) }
+    }
+
     /// Counts a poll of a repository that found what no delivery had announced since `since`. Returns
     /// how many there were in succession; 0 where a delivery came.
     pub async fn count_unannounced(

@@ -94,5 +94,6 @@ pub fn describe(status: &RepositoryStatus) -> String {
         RepoSyncPhase::Debouncing => "collecting notices".into(),
         RepoSyncPhase::Syncing => "fetching".into(),
         RepoSyncPhase::Announcing => "announcing changed documents".into(),
+        RepoSyncPhase::Waiting => "leaving its service alone for a while".into(),
     }
 }
