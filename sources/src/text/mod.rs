@@ -3,9 +3,13 @@
 //! A converter reads one markup and tells a [`markdown::Writer`] what it finds. Prose is escaped, so
 //! that nothing written there is ever read as code; code comes out as it went in.
 
+pub mod adf;
 pub mod inline;
 pub mod markdown;
 pub mod storage;
+pub mod wiki;
+mod wiki_line;
+mod wiki_token;
 
 /// How large and how deep a text may become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
