@@ -11,6 +11,7 @@ pub mod delivery;
 pub mod fetch;
 pub mod github;
 pub mod google_docs;
+pub mod jira;
 pub mod json_depth;
 pub mod key_set;
 mod rsa_key;
@@ -28,8 +29,13 @@ pub use source::{Fetching, Source};
 pub use upkeep::{Problem, Replayed, Upkeep};
 
 /// All sources.
-pub const ALL: &[&dyn Source] =
-    &[&github::GitHub, &confluence::Confluence, &google_docs::GoogleDocs, &upload::Upload];
+pub const ALL: &[&dyn Source] = &[
+    &github::GitHub,
+    &jira::Jira,
+    &confluence::Confluence,
+    &google_docs::GoogleDocs,
+    &upload::Upload,
+];
 
 /// The source of this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Source> {

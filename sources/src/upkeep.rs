@@ -13,6 +13,9 @@ pub struct Upkeep {
     pub state: Value,
     /// After how long the next round must come at the latest, where that is known.
     pub again_in: Option<Duration>,
+    /// The connection's credential from now on, where the service replaced it: the one before is void,
+    /// so this one must be kept before anything else.
+    pub credential: Option<String>,
     /// Deliveries that were missed, as the service kept them. They count as verified.
     pub replayed: Vec<Replayed>,
     /// What went wrong without ending the round.
@@ -27,6 +30,7 @@ impl Upkeep {
         Self {
             state: Value::Null,
             again_in: None,
+            credential: None,
             replayed: Vec::new(),
             problems: Vec::new(),
             summary: String::new(),

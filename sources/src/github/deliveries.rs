@@ -129,7 +129,7 @@ pub(super) async fn round(
     );
     let again_in = Some(if left.is_some() { Duration::from_secs(60) } else { AGAIN });
     let state = serde_json::to_value(State { seen }).unwrap_or_default();
-    Ok(Upkeep { state, again_in, replayed, problems, summary })
+    Ok(Upkeep { state, again_in, credential: None, replayed, problems, summary })
 }
 
 /// The deliveries with a higher id than `seen` within the window, newest first, and whether these are

@@ -125,6 +125,7 @@ pub(super) async fn round(api: &Api<'_>, wanted: bool, state: Value) -> Result<U
     }
     Ok(Upkeep {
         state: json!(State { channels: kept }),
+        credential: None,
         again_in,
         replayed: Vec::new(),
         problems,
