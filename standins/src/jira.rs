@@ -12,7 +12,7 @@ mod routes;
 mod search;
 mod webhooks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -36,6 +36,8 @@ struct Site {
     issues: BTreeMap<String, Issue>,
     /// Keys of moved issues: the old one still finds the issue.
     moved: BTreeMap<String, String>,
+    /// Projects stay when their last issue goes.
+    projects: BTreeSet<String>,
     webhooks: BTreeMap<i64, Webhook>,
     next_id: i64,
 }
@@ -119,6 +121,7 @@ impl Jira {
         });
         change(issue);
         issue.updated = now;
+        site.projects.insert(issue.project().to_owned());
     }
 
     /// Moves an issue to another project; its old key goes on finding it.
@@ -127,6 +130,7 @@ impl Jira {
         let mut issue = site.issues.remove(key).unwrap_or_else(|| panic!("no issue {key}"));
         issue.key = new_key.to_owned();
         issue.updated = Utc::now();
+        site.projects.insert(issue.project().to_owned());
         site.issues.insert(new_key.to_owned(), issue);
         site.moved.insert(key.to_owned(), new_key.to_owned());
     }

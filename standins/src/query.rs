@@ -113,8 +113,9 @@ fn time(text: &str) -> Option<(DateTime<Utc>, bool)> {
     if let Ok(milliseconds) = text.parse::<i64>() {
         return Some((DateTime::from_timestamp_millis(milliseconds)?, false));
     }
-    // `now("-90m")`: so long ago, by the server's clock.
-    if let Some(ago) = text.strip_prefix("now(\"-").and_then(|rest| rest.strip_suffix("\")")) {
+    // CQL's `now("-90m")` and JQL's `"-90m"`: so long ago, by the server's clock.
+    let ago = text.strip_prefix("now(\"-").and_then(|rest| rest.strip_suffix("\")"));
+    if let Some(ago) = ago.or_else(|| text.strip_prefix('-')) {
         let (number, unit) = ago.split_at_checked(ago.len().checked_sub(1)?)?;
         let seconds = match unit {
             "m" => 60,

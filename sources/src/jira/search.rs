@@ -12,6 +12,7 @@ use std::time::SystemTime;
 
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::api::{Api, MAX_ISSUE};
 use super::settings::{Variant, project_of};
@@ -27,7 +28,9 @@ const OVERLAP_MIN: u64 = 5;
 /// Seconds after which everything is listed again.
 const EVERYTHING_S: u64 = 24 * 3_600;
 /// Issues of the last listing that are remembered at most.
-const REMEMBERED: usize = 100;
+const REMEMBERED: usize = 80;
+/// Characters of a cursor at most.
+const LONGEST: usize = 2_000;
 
 /// Where a listing goes on.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -37,7 +40,7 @@ struct Cursor {
     since: u64,
     /// When everything was listed last.
     everything: u64,
-    /// Digests of what the last listings held, 8 characters each.
+    /// Digests of what the last listing held and the next may hold again, 8 characters each.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     seen: String,
     /// The listing that is under way.
@@ -57,6 +60,9 @@ struct Page {
     /// Data Center's place.
     #[serde(default)]
     start: usize,
+    /// What it held so far, as in [`Cursor::seen`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    seen: String,
 }
 
 #[derive(Deserialize)]
@@ -94,42 +100,42 @@ pub(super) async fn changes(
         Some(text) => serde_json::from_str(text).map_err(|_| FetchError::StaleCursor)?,
         None => Cursor::default(),
     };
-    let page = cursor.page.take().unwrap_or_else(|| {
+    let mut page = cursor.page.take().unwrap_or_else(|| {
         let whole = now.saturating_sub(cursor.everything) >= EVERYTHING_S;
         let back = now.saturating_sub(cursor.since) / 60 + 1 + OVERLAP_MIN;
-        Page { began: now, minutes: (!whole).then_some(back), token: None, start: 0 }
+        Page {
+            began: now,
+            minutes: (!whole).then_some(back),
+            token: None,
+            start: 0,
+            seen: String::new(),
+        }
     });
     let found = ask(api, project, &page).await?;
     let count = found.issues.len();
-    let mut seen = cursor.seen.clone();
     let mut documents = Vec::with_capacity(count);
     for issue in found.issues {
         // Moved away, or none of Jira's.
         if project_of(&issue.key) != Some(project) {
             continue;
         }
-        let mark = mark(&issue.key, issue.fields.updated.as_deref().unwrap_or_default());
-        let is_new = !holds(&seen, &mark);
-        if is_new {
-            seen.push_str(&mark);
+        let updated = issue.fields.updated.as_deref().unwrap_or_default();
+        let mark = mark(&issue.key, updated);
+        if page.seen.len() < REMEMBERED * 8 && !is_older(updated, page.began) {
+            page.seen.push_str(&mark);
         }
-        if is_new || page.minutes.is_none() {
+        if page.minutes.is_none() || !holds(&cursor.seen, &mark) {
             documents.push(Changed { key: issue.key, removed: false });
         }
     }
-    let past = seen.len().saturating_sub(REMEMBERED * 8);
-    cursor.seen = seen.split_off(past);
     let next = match (api.settings.variant, found.next) {
         (Variant::DataCenter, _) => {
             let on = page.start + if count > AGAIN { count - AGAIN } else { count };
             let more = count > 0 && page.start + count < found.total.unwrap_or(0);
             more.then(|| Page { start: on, ..page.clone() })
         }
-        (_, Some(token)) if found.last != Some(true) && token.len() <= 1_000 => {
+        (_, Some(token)) if found.last != Some(true) => {
             Some(Page { token: Some(token), ..page.clone() })
-        }
-        (_, Some(_)) if found.last != Some(true) => {
-            return Err(FetchError::Unexpected("Jira's page token is too long".to_owned()));
         }
         _ => None,
     };
@@ -137,13 +143,22 @@ pub(super) async fn changes(
     cursor.page = next;
     if !more {
         cursor.since = page.began;
+        cursor.seen = page.seen;
         if everything {
             cursor.everything = page.began;
         }
     }
-    let cursor = serde_json::to_string(&cursor)
-        .map_err(|error| FetchError::Unexpected(format!("the cursor: {error}")))?;
-    Ok(Changes { documents, cursor, more, everything })
+    let mut text = json!(cursor).to_string();
+    if text.len() > LONGEST {
+        // What is not remembered is told again.
+        cursor.seen.clear();
+        cursor.page.iter_mut().for_each(|page| page.seen.clear());
+        text = json!(cursor).to_string();
+    }
+    if text.len() > LONGEST {
+        return Err(FetchError::Unexpected("Jira's page token is too long".to_owned()));
+    }
+    Ok(Changes { documents, cursor: text, more, everything })
 }
 
 async fn ask(api: &Api<'_>, project: &str, page: &Page) -> Result<Found, FetchError> {
@@ -174,6 +189,13 @@ async fn ask(api: &Api<'_>, project: &str, page: &Page) -> Result<Found, FetchEr
         });
     }
     api.read(&answer, &of)
+}
+
+/// Whether an issue was updated so long before a listing began that the next one does not reach it.
+fn is_older(updated: &str, began: u64) -> bool {
+    let at = chrono::DateTime::parse_from_str(updated, "%Y-%m-%dT%H:%M:%S%.f%z");
+    let at = at.ok().and_then(|at| u64::try_from(at.timestamp()).ok());
+    at.is_some_and(|at| at + (OVERLAP_MIN + 2) * 60 < began)
 }
 
 /// What is remembered of an issue as it was listed.

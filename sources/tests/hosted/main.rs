@@ -6,4 +6,7 @@ mod confluence_deliveries;
 mod converters;
 mod google_channels;
 mod google_docs;
+mod jira;
+mod jira_deliveries;
+mod markup;
 mod world;
