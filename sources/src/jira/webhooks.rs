@@ -86,6 +86,10 @@ pub(super) async fn round(api: &Api<'_>, spaces: &[Space], state: Value, upkeep:
             upkeep.summary = summary;
             upkeep.again_in = [upkeep.again_in, again_in].into_iter().flatten().min();
         }
+        // Days are left: it is tried again when Jira says.
+        Err(FetchError::RateLimited { after }) => {
+            upkeep.again_in = upkeep.again_in.into_iter().chain([after]).min();
+        }
         Err(error) => upkeep.problems.push(Problem::Renewal(error.to_string())),
     }
     match failures(api, &mut state).await {

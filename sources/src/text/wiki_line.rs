@@ -144,10 +144,9 @@ fn first<'a>(text: &'a str, line: &mut Inline) -> &'a str {
 
 /// What follows a macro that shows nothing of itself.
 fn decoration(text: &str) -> Option<&str> {
-    let end = text.bytes().take(100).position(|byte| byte == b'}')?;
-    let inside = text[..end].strip_prefix('{')?;
-    let name = inside.split_once(':').map_or(inside, |(name, _)| name);
-    matches!(name, "color" | "anchor").then(|| &text[end + 1..])
+    let inside = ["{color", "{anchor"].iter().find_map(|name| text.strip_prefix(name))?;
+    let end = inside.bytes().take(100).position(|byte| byte == b'}')?;
+    (end == 0 || inside.starts_with(':')).then(|| &inside[end + 1..])
 }
 
 /// `[address]`, `[text|address]`, `[text|address|tip]`, `[~user]`, `[^file]`.

@@ -232,6 +232,10 @@ async fn a_webhook_is_registered_renewed_with_overlap_and_replaced() {
     let fifth = world.upkeep(&both, fourth.state).await;
     assert!(jira.webhooks().iter().any(|webhook| webhook.expires > Utc::now()));
     assert_eq!(fifth.problems, []);
+    // To be left alone is no failure.
+    world.all.atlassian.service.fail(Fault::rate_limited("/webhook", 7).times(2));
+    let alone = world.upkeep(&both, fifth.state.clone()).await;
+    assert_eq!((alone.problems.len(), alone.again_in), (0, Some(Duration::from_secs(7))));
     // And a failure to renew is told.
     jira.service.fail(Fault::status("/webhook", 500));
     world.all.atlassian.service.fail(Fault::status("/webhook", 500));
