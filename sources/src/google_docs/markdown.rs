@@ -5,6 +5,7 @@
 //! fences included, a blank line between paragraphs, and two spaces before a line break within one.
 //! <https://developers.google.com/workspace/drive/api/guides/ref-export-formats>
 
+use crate::text::inline::longest_run;
 use crate::text::{Limits, Unreadable};
 
 /// A fence that opens code.
@@ -173,7 +174,9 @@ fn write_typed(out: &mut String, fence: Fence<'_>, code: &[&str]) {
         lines.push(unescape(line).replace('\u{a0}', " "));
     }
     let texts: Vec<&str> = lines.iter().map(String::as_str).collect();
-    let mark = fence.mark.to_string().repeat(fence.length);
+    // A hard space hides a fence from Google's Markdown, but not from the one that is read here.
+    let longest = texts.iter().map(|line| longest_run(line, fence.mark)).max().unwrap_or_default();
+    let mark = fence.mark.to_string().repeat(fence.length.max(longest + 1));
     // The info string is a word, or nothing.
     let word = fence.info.split_whitespace().next().unwrap_or_default();
     let named = word.is_empty() && begins_invariant(&texts);
@@ -252,6 +255,8 @@ mod tests {
         // The same where the fence itself has no backslashes.
         let bare = "```smt2\n\n(a \\* b)\n\n(c)\n\n```\n";
         assert_eq!(cleaned(bare), "```smt2\n(a * b)\n(c)\n```\n");
+        let hidden = "\\`\\`\\`smt2\n\n(a)\n\n\u{a0}\\`\\`\\`\n\n(b)\n\n\\`\\`\\`\n";
+        assert_eq!(cleaned(hidden), "````smt2\n(a)\n ```\n(b)\n````\n");
         let once = "\\`\\`\\`\n\n; invariant: B\n\n\\`\\`\\`\n";
         assert_eq!(cleaned(once), "```smt2\n; invariant: B\n```\n");
     }

@@ -183,13 +183,13 @@ impl Writer {
         }
     }
 
-    /// Code. A language is a word; where there is none and the code begins as an invariant does,
+    /// Code. A language is a word, and `none` is none; where there is none and the code begins as an invariant does,
     /// with `; invariant: `, it is SMT-LIB: editors offer languages from lists without it.
     pub fn code(&mut self, language: Option<&str>, text: &str) {
         if !self.take(text.len()) {
             return;
         }
-        let language = language.map(str::trim).filter(|word| is_language(word));
+        let language = language.map(str::trim).filter(|word| is_language(word) && *word != "none");
         let language = language.or_else(|| begins_invariant(text).then_some("smt2"));
         match self.table() {
             Some(table) => table.code.push((language.map(str::to_owned), text.to_owned())),

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use sbh_prover::document::Kind;
 use sbh_sources::text::inline::Inline;
 use sbh_sources::text::markdown::{Container, Writer};
 use sbh_sources::text::{Limits, adf, wiki};
@@ -312,7 +313,14 @@ fn an_invariant_reaches_the_prover_from_every_markup() {
         adf::to_markdown(&from_adf.to_string(), Limits::default()).unwrap(),
         wiki::to_markdown(&from_wiki, Limits::default()).unwrap(),
     ] {
-        let found = blocks(&sbh_domain::canonical::canonical_text(&markdown));
-        assert!(found.contains(&("smt2".to_owned(), block.to_owned())), "{markdown}");
+        let canonical = sbh_domain::canonical::canonical_text(&markdown);
+        let document = sbh_prover::document::parse(Kind::Markdown, &canonical);
+        let [found] = &document.invariants[..] else { panic!("{markdown}") };
+        assert_eq!((found.name.as_str(), found.story.as_deref()), ("REFUND-1", Some("PAY-1")));
+        assert!(found.parsed.is_ok(), "{:?}", found.parsed);
     }
+    // A block that nobody marked as SMT-LIB and that is none says nothing.
+    let other = "{code:java}\n; invariant: A\n{code}\n; invariant: B\n\n    ; invariant: C\n";
+    let markdown = wiki::to_markdown(other, Limits::default()).unwrap();
+    assert!(sbh_prover::document::parse(Kind::Markdown, &markdown).invariants.is_empty());
 }
