@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use crate::invariant::Invariant;
+use crate::language::Languages;
+use crate::markdown::CodeBlock;
 use crate::{heading, markdown, section};
 
 /// The longest document, in bytes.
@@ -73,6 +75,11 @@ pub struct BlockError {
 /// A text or a number of blocks beyond the limits gives an error block, and whatever fits is still
 /// read: nothing is left out silently.
 pub fn parse(kind: Kind, canonical_text: &str) -> Document {
+    parse_with(kind, canonical_text, &Languages::default())
+}
+
+/// As [`parse`], with the languages of the provers that are configured.
+pub fn parse_with(kind: Kind, canonical_text: &str, languages: &Languages) -> Document {
     if canonical_text.len() > MAX_DOCUMENT {
         let message = format!("the document is longer than {} MB; split it", MAX_DOCUMENT >> 20);
         return Document { invariants: vec![Block::unreadable(1, message)] };
@@ -81,13 +88,14 @@ pub fn parse(kind: Kind, canonical_text: &str) -> Document {
     match kind {
         Kind::Smt2 => read_sections(canonical_text, 1, &mut invariants),
         Kind::Markdown => {
-            for block in markdown::code_blocks(canonical_text) {
+            for block in markdown::code_blocks(canonical_text, languages) {
                 match block.problem {
                     _ if invariants.len() == MAX_BLOCKS => {
                         invariants.push(Block::too_many(block.line));
                         break;
                     }
                     Some(problem) => invariants.push(Block::unreadable(block.line, problem)),
+                    None if block.language.is_some() => invariants.push(Block::foreign(block)),
                     None => read_sections(&block.text, block.line, &mut invariants),
                 }
             }
@@ -135,10 +143,28 @@ fn refuse_duplicates(invariants: &mut [Block]) {
 
 impl Block {
     fn read(text: &str, line: u32) -> Self {
-        let heading = heading::read(text, line);
+        let heading = heading::read(text, line, ";");
         let parsed = match heading.error {
             Some(error) => Err(error),
             None => Invariant::parse(text, line),
+        };
+        Self {
+            name: heading.name.unwrap_or_else(|| nameless(line)),
+            story: heading.story,
+            title: heading.title,
+            line,
+            parsed,
+        }
+    }
+
+    /// A block of another language, which only its prover reads.
+    fn foreign(block: CodeBlock) -> Self {
+        let CodeBlock { line, text, language, .. } = block;
+        let (language, comment) = language.unwrap_or_default();
+        let heading = heading::read(&text, line, &comment);
+        let parsed = match heading.error {
+            Some(error) => Err(error),
+            None => Invariant::foreign(language, &comment, text, line),
         };
         Self {
             name: heading.name.unwrap_or_else(|| nameless(line)),

@@ -19,14 +19,16 @@ pub(crate) struct Heading {
 }
 
 /// Reads the comment lines before the first command of a text that begins at `line`.
-pub(crate) fn read(text: &str, line: u32) -> Heading {
+///
+/// `comment` is what begins a line of comment: `;` in SMT-LIB.
+pub(crate) fn read(text: &str, line: u32, comment: &str) -> Heading {
     let mut heading = Heading::default();
     for (line, content) in (line..).zip(text.split('\n')) {
         let content = content.trim();
-        if !content.is_empty() && !content.starts_with(';') {
+        if !content.is_empty() && !content.starts_with(comment) {
             break;
         }
-        let Some((key, value)) = entry(content) else {
+        let Some((key, value)) = entry(content, comment) else {
             continue;
         };
         let (field, checked) = match key {
@@ -54,7 +56,20 @@ pub(crate) fn read(text: &str, line: u32) -> Heading {
 
 /// Whether a line names an invariant, well or badly.
 pub(crate) fn names_invariant(line: &str) -> bool {
-    matches!(entry(line.trim()), Some((Key::Invariant, _)))
+    matches!(entry(line.trim(), ";"), Some((Key::Invariant, _)))
+}
+
+/// Whether the comment lines before everything else name an invariant, well or badly.
+pub(crate) fn begins_with_name(text: &str, comment: &str) -> bool {
+    let lines = text.lines().map(str::trim);
+    let mut leading = lines.take_while(|line| line.is_empty() || line.starts_with(comment));
+    leading.any(|line| matches!(entry(line, comment), Some((Key::Invariant, _))))
+}
+
+/// The text without the lines that a heading is made of.
+pub(crate) fn without(text: &str, comment: &str) -> String {
+    let kept = text.lines().filter(|line| entry(line.trim(), comment).is_none());
+    kept.collect::<Vec<_>>().join("\n")
 }
 
 #[derive(Clone, Copy)]
@@ -75,8 +90,9 @@ impl Key {
 }
 
 /// `; key: value`, in any case and with any number of semicolons.
-fn entry(line: &str) -> Option<(Key, &str)> {
-    let (key, value) = line.strip_prefix(';')?.trim_start_matches(';').split_once(':')?;
+fn entry<'a>(line: &'a str, comment: &str) -> Option<(Key, &'a str)> {
+    let last = comment.chars().next_back()?;
+    let (key, value) = line.strip_prefix(comment)?.trim_start_matches(last).split_once(':')?;
     let key = match key.trim() {
         key if key.eq_ignore_ascii_case("invariant") => Key::Invariant,
         key if key.eq_ignore_ascii_case("story") => Key::Story,
@@ -112,6 +128,7 @@ mod tests {
         let heading = read(
             "; a note\n;; Title: Größe: never negative\n\n;story:PAY-12\n; invariant: A/b.c:1_2-3\n(assert true)\n; title: no",
             1,
+            ";",
         );
         assert_eq!(heading.name.as_deref(), Some("A/b.c:1_2-3"));
         assert_eq!(heading.story.as_deref(), Some("PAY-12"));
@@ -125,14 +142,31 @@ mod tests {
         for bad in
             ["; invariant:", "; invariant: a b", "; invariant: ä", &format!("; invariant: {long}")]
         {
-            let heading = read(&format!("; note\n{bad}\n"), 10);
+            let heading = read(&format!("; note\n{bad}\n"), 10, ";");
             assert_eq!(heading.name, None, "{bad}");
             assert_eq!(heading.error.unwrap().line, 11, "{bad}");
         }
-        let twice = read("; invariant: A\n; invariant: B\n", 1);
+        let twice = read("; invariant: A\n; invariant: B\n", 1, ";");
         assert_eq!(twice.name.as_deref(), Some("A"));
         assert!(twice.error.unwrap().message.contains("twice"));
-        assert!(read("; invariant: A\n; story: x y", 1).error.is_some());
-        assert!(read("; invariant: A\n; title:", 1).error.is_some());
+        assert!(read("; invariant: A\n; story: x y", 1, ";").error.is_some());
+        assert!(read("; invariant: A\n; title:", 1, ";").error.is_some());
+    }
+
+    #[test]
+    fn other_languages_have_other_comments() {
+        for (comment, text) in [
+            ("//", "/// Title: T\n// invariant: A\nmethod m() {}"),
+            ("--", "\n-- invariant: A\n-- title: T\ntheorem t : True"),
+            ("\\*", "\\* invariant: A\n\\** title: T\n---- MODULE M ----"),
+        ] {
+            let heading = read(text, 1, comment);
+            assert_eq!(heading.name.as_deref(), Some("A"), "{text}");
+            assert_eq!(heading.title.as_deref(), Some("T"), "{text}");
+            assert!(begins_with_name(text, comment), "{text}");
+            assert_eq!(without(text, comment).trim().lines().count(), 1, "{text}");
+        }
+        assert!(!begins_with_name("x\n// invariant: A", "//"));
+        assert!(!begins_with_name("; invariant: A", "//"));
     }
 }

@@ -3,6 +3,7 @@
 use sbh_domain::{Digest, Form};
 
 use crate::document::BlockError;
+use crate::heading;
 use crate::script::{self, CLAIM, Role, Symbols};
 use crate::sexp;
 
@@ -12,14 +13,25 @@ const MAX_BLOCK: usize = 256 * 1024;
 /// A well-formed, allowed invariant. Only the parser makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invariant {
-    form: Form,
+    form: Option<Form>,
     statement: String,
+    /// Another language than SMT-LIB, and the author's text.
+    pub(crate) foreign: Option<Foreign>,
     /// Everything but the goal.
     pub(crate) prelude: Vec<Command>,
     /// What is to contradict the prelude: the negated claim.
     pub(crate) goal: Vec<Command>,
     /// The block's own constants and functions, which a counterexample gives values to.
     pub(crate) symbols: Vec<String>,
+}
+
+/// A block that only an external prover reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Foreign {
+    /// The word after its fence, in lower case.
+    pub(crate) language: String,
+    /// The block as its author wrote it.
+    pub(crate) text: String,
 }
 
 /// One command as it is sent.
@@ -34,19 +46,59 @@ pub(crate) struct Command {
 }
 
 impl Invariant {
-    /// How the block states its claim.
-    pub fn form(&self) -> Form {
+    /// A block of another language, which begins at `line`.
+    pub(crate) fn foreign(
+        language: String,
+        comment: &str,
+        text: String,
+        line: u32,
+    ) -> Result<Self, BlockError> {
+        if text.len() > MAX_BLOCK {
+            return Err(too_long(line));
+        }
+        if text.contains('\0') {
+            let message = "the block holds a NUL; leave it out".to_owned();
+            return Err(BlockError { line, message });
+        }
+        let statement = heading::without(&text, comment).trim().to_owned();
+        if statement.is_empty() {
+            let message = "the block is empty; state the claim".to_owned();
+            return Err(BlockError { line, message });
+        }
+        Ok(Self {
+            form: None,
+            statement,
+            foreign: Some(Foreign { language, text }),
+            prelude: Vec::new(),
+            goal: Vec::new(),
+            symbols: Vec::new(),
+        })
+    }
+
+    /// The language of a block that is not SMT-LIB: the word after its fence, in lower case.
+    pub fn language(&self) -> Option<&str> {
+        self.foreign.as_ref().map(|foreign| foreign.language.as_str())
+    }
+
+    /// How the block states its claim; `None` in another language than SMT-LIB.
+    pub fn form(&self) -> Option<Form> {
         self.form
     }
 
-    /// The normalised text, as our own printer writes it: what is shown and hashed.
+    /// The normalised text, as our own printer writes it: what is shown and hashed. In another
+    /// language it is the author's text without the heading.
     pub fn statement(&self) -> &str {
         &self.statement
     }
 
     /// The digest of the statement: it changes with every token and with nothing else.
     pub fn statement_hash(&self) -> Digest {
-        Digest::of(&self.statement)
+        match &self.foreign {
+            None => Digest::of(&self.statement),
+            Some(Foreign { language, .. }) => {
+                Digest::of_fields([language.as_bytes(), self.statement.as_bytes()])
+            }
+        }
     }
 
     /// Reads one block's text, which begins at `line` of the author's file.
@@ -55,8 +107,7 @@ impl Invariant {
     /// [`BlockError`] with the line and what to do, for text that is malformed or not allowed.
     pub fn parse(text: &str, line: u32) -> Result<Self, BlockError> {
         if text.len() > MAX_BLOCK {
-            let message = format!("the block is longer than {} KB; split it", MAX_BLOCK / 1024);
-            return Err(BlockError { line, message });
+            return Err(too_long(line));
         }
         let mut symbols = Symbols::default();
         let mut commands = Vec::new();
@@ -139,6 +190,11 @@ impl Invariant {
         symbols: Vec<String>,
     ) -> Self {
         let prelude = prelude.into_iter().map(|(_, command)| command).collect();
-        Self { form, statement, prelude, goal, symbols }
+        Self { form: Some(form), statement, foreign: None, prelude, goal, symbols }
     }
+}
+
+fn too_long(line: u32) -> BlockError {
+    let message = format!("the block is longer than {} KB; split it", MAX_BLOCK / 1024);
+    BlockError { line, message }
 }

@@ -6,20 +6,24 @@
 //! printer writes.
 
 pub mod document;
+pub mod external;
 mod heading;
 mod html_block;
 pub mod invariant;
+mod language;
 mod lexer;
 mod markdown;
 pub mod pool;
+pub mod sandbox;
 mod script;
 mod section;
 mod sexp;
 mod symbols;
 mod term;
 
-pub use document::{Block, BlockError, Document, Kind, parse};
+pub use document::{Block, BlockError, Document, Kind, parse, parse_with};
 pub use invariant::Invariant;
+pub use language::Languages;
 pub use pool::{
     Assignment, Counterexample, Limits, Outcome, Pool, PoolConfig, PoolError, PoolStats,
 };

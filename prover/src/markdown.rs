@@ -4,6 +4,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
 use crate::heading;
 use crate::html_block::HtmlBlock;
+use crate::language::Languages;
 use crate::lexer::count_lines;
 
 /// One code block.
@@ -15,6 +16,8 @@ pub(crate) struct CodeBlock {
     pub(crate) text: String,
     /// What is wrong with the fence, so that the block cannot be told to be SMT-LIB.
     pub(crate) problem: Option<String>,
+    /// The language of an external prover and what begins a comment in it; `None` for SMT-LIB.
+    pub(crate) language: Option<(String, String)>,
 }
 
 /// Words after a fence that mark a block of SMT-LIB.
@@ -50,7 +53,10 @@ impl Lines<'_> {
 }
 
 /// Finds the code blocks that hold SMT-LIB, in document order, and those that seem meant to.
-pub(crate) fn code_blocks(text: &str) -> impl Iterator<Item = CodeBlock> {
+pub(crate) fn code_blocks<'a>(
+    text: &'a str,
+    languages: &'a Languages,
+) -> impl Iterator<Item = CodeBlock> + 'a {
     let mut events = Parser::new_ext(text, Options::empty()).into_offset_iter();
     let mut lines = Lines { text, offset: 0, line: 1 };
     std::iter::from_fn(move || {
@@ -66,7 +72,7 @@ pub(crate) fn code_blocks(text: &str) -> impl Iterator<Item = CodeBlock> {
                             _ => {}
                         }
                     }
-                    code_block(&kind, lines.at(range.start), content)
+                    code_block(&kind, lines.at(range.start), content, languages)
                 }
                 Event::Start(Tag::HtmlBlock) => {
                     let mut block = HtmlBlock::default();
@@ -85,6 +91,7 @@ pub(crate) fn code_blocks(text: &str) -> impl Iterator<Item = CodeBlock> {
                         line,
                         text: String::new(),
                         problem: Some(problem),
+                        language: None,
                     })
                 }
                 _ => None,
@@ -97,7 +104,20 @@ pub(crate) fn code_blocks(text: &str) -> impl Iterator<Item = CodeBlock> {
 }
 
 /// A code block that begins at `line`, unless it is none of ours.
-fn code_block(kind: &CodeBlockKind<'_>, line: u32, text: String) -> Option<CodeBlock> {
+fn code_block(
+    kind: &CodeBlockKind<'_>,
+    line: u32,
+    text: String,
+    languages: &Languages,
+) -> Option<CodeBlock> {
+    if let CodeBlockKind::Fenced(info) = kind
+        && let Some((language, comment)) = languages.of(word(info.trim()))
+    {
+        // Only what names an invariant is meant: others show code.
+        let language = Some((language.to_owned(), comment.to_owned()));
+        let meant = heading::begins_with_name(&text, comment);
+        return meant.then_some(CodeBlock { line: line + 1, text, problem: None, language });
+    }
     let (marked, line) = match kind {
         CodeBlockKind::Fenced(info) => (marked(info), line + 1),
         CodeBlockKind::Indented => (Marked::Unmarked, line),
@@ -114,7 +134,7 @@ fn code_block(kind: &CodeBlockKind<'_>, line: u32, text: String) -> Option<CodeB
             Some(format!("{info:?} does not mark a block to be proved; write ```smt2"))
         }
     };
-    Some(CodeBlock { line, text, problem })
+    Some(CodeBlock { line, text, problem, language: None })
 }
 
 /// Whether a line outside of code blocks looks like the beginning of an invariant.
@@ -128,7 +148,7 @@ fn seems_meant(line: &str) -> bool {
 
 fn marked(info: &str) -> Marked {
     let info = info.trim();
-    let word = info.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).next().unwrap_or("");
+    let word = word(info);
     if info.is_empty() {
         Marked::Unmarked
     } else if LANGUAGES.iter().any(|language| word.eq_ignore_ascii_case(language)) {
@@ -140,6 +160,11 @@ fn marked(info: &str) -> Marked {
     }
 }
 
+/// The first word after a fence.
+fn word(info: &str) -> &str {
+    info.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).next().unwrap_or("")
+}
+
 fn has_smt(info: &str) -> bool {
     info.to_ascii_lowercase().contains("smt")
 }
@@ -149,7 +174,10 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<(u32, String, bool)> {
-        code_blocks(text).map(|block| (block.line, block.text, block.problem.is_some())).collect()
+        let languages = Languages::default();
+        code_blocks(text, &languages)
+            .map(|block| (block.line, block.text, block.problem.is_some()))
+            .collect()
     }
 
     #[test]
@@ -222,5 +250,21 @@ mod tests {
     #[test]
     fn an_open_fence_runs_to_the_end() {
         assert_eq!(found("```smt2\nx\n# y\n"), [(2, "x\n# y\n".to_owned(), false)]);
+    }
+
+    #[test]
+    fn blocks_of_other_languages_are_those_that_name_an_invariant() {
+        let text = "```dafny\n// invariant: A\nlemma l() {}\n```\n\n```Lean4 x\n\n-- invariant: B\n```\n\n\
+                    ```dafny\nmethod m() {}\n```\n\n```rust\n// invariant: C\n```\n";
+        let languages = Languages::default();
+        let found = |languages: &Languages| {
+            let blocks = code_blocks(text, languages);
+            blocks.map(|b| (b.line, b.language.unwrap().0)).collect::<Vec<_>>()
+        };
+        let both = [(2, "dafny".to_owned()), (7, "lean4".to_owned())];
+        assert_eq!(found(&languages), both);
+        let mut more = languages;
+        more.add("rust", "//");
+        assert_eq!(found(&more)[2], (16, "rust".to_owned()));
     }
 }

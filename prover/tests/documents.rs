@@ -56,7 +56,7 @@ fn a_markdown_document() {
     let first = &document.invariants[0];
     assert_eq!(first.story.as_deref(), Some("PAY-12"));
     assert_eq!(first.title.as_deref(), Some("Never more than was paid"));
-    assert_eq!(first.parsed.as_ref().unwrap().form(), Form::Claim);
+    assert_eq!(first.parsed.as_ref().unwrap().form(), Some(Form::Claim));
     assert!(
         document.invariants[1].parsed.as_ref().unwrap_err().message.contains("; invariant: ID")
     );
@@ -74,7 +74,7 @@ fn a_script_of_several_invariants() {
     let error = |at: usize| document.invariants[at].parsed.as_ref().unwrap_err().message.clone();
     assert_eq!(error(0), "the name A is used in line 9 too; give each its own");
     assert_eq!(error(2), "the name A is used in line 1 too; give each its own");
-    assert_eq!(document.invariants[1].parsed.as_ref().unwrap().form(), Form::Refutation);
+    assert_eq!(document.invariants[1].parsed.as_ref().unwrap().form(), Some(Form::Refutation));
     assert_eq!(parse(Kind::Smt2, "").invariants.len(), 1);
     assert_eq!(parse(Kind::Markdown, "").invariants.len(), 0);
 }

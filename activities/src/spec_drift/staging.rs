@@ -42,7 +42,7 @@ fn unjudged(ordinal: usize, block: &Block) -> StagedVerdict {
         story: block.story.clone(),
         title: block.title.clone(),
         line: i32::try_from(block.line).unwrap_or(i32::MAX),
-        form: invariant.map(sbh_prover::Invariant::form),
+        form: invariant.and_then(sbh_prover::Invariant::form),
         statement: invariant.map(|invariant| invariant.statement().to_owned()),
         statement_hash: invariant.map(sbh_prover::Invariant::statement_hash),
         verdict: Verdict::NotRun,

@@ -15,11 +15,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use sbh_domain::{Digest, ProofDetail, Verdict, VerdictCounts};
+use sbh_domain::{Digest, Form, ProofDetail, Verdict, VerdictCounts};
 use tokio::sync::Semaphore;
 
 pub use self::config::{Limits, PoolConfig, PoolError};
 pub use self::outcome::{Assignment, Counterexample, Outcome, PoolStats};
+
+pub(crate) use self::model::read as read_model;
 
 use self::binary::Binary;
 use self::idle::Processes;
@@ -126,7 +128,7 @@ impl Pool {
         Digest::of_fields([
             tenant.as_bytes(),
             invariant.statement().as_bytes(),
-            invariant.form().as_str().as_bytes(),
+            invariant.form().map_or("", Form::as_str).as_bytes(),
             binary.name.as_bytes(),
             &binary.digest().0,
             &query::ENCODER.to_be_bytes(),
