@@ -47,6 +47,10 @@ pub enum FailureKind {
     Mirror,
     /// Temporal took no signal.
     Signal,
+    /// The source has no such space.
+    SpaceMissing,
+    /// The source answered something that cannot be understood.
+    Unexpected,
 }
 
 impl FailureKind {
@@ -66,15 +70,20 @@ impl FailureKind {
             Self::Quota => "MirrorQuota",
             Self::Mirror => "MirrorUnusable",
             Self::Signal => "SignalFailed",
+            Self::SpaceMissing => "SpaceMissing",
+            Self::Unexpected => "SourceUnexpected",
         }
     }
 
     /// Whether trying again at once cannot help.
     pub const fn is_final(self) -> bool {
         match self {
-            Self::Database | Self::Unreachable | Self::TimedOut | Self::Mirror | Self::Signal => {
-                false
-            }
+            Self::Database
+            | Self::Unreachable
+            | Self::TimedOut
+            | Self::Mirror
+            | Self::Signal
+            | Self::Unexpected => false,
             Self::Refused
             | Self::NotFound
             | Self::Address
@@ -82,6 +91,7 @@ impl FailureKind {
             | Self::Authentication
             | Self::RepositoryMissing
             | Self::BranchMissing
+            | Self::SpaceMissing
             | Self::Quota => true,
         }
     }

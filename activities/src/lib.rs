@@ -3,6 +3,7 @@
 //! Each activity can be repeated at any point without a second effect: what it stages is keyed,
 //! and what it records is one transaction.
 
+mod access;
 pub mod check_run;
 pub mod drift_backlog;
 pub mod error;
@@ -10,9 +11,11 @@ pub mod git;
 mod github;
 pub mod head_poll;
 pub mod notify;
+mod pace;
 pub mod pull_request;
 pub mod pulse;
 pub mod repo_sync;
+pub mod source_upkeep;
 pub mod spec_drift;
 
 use std::sync::Arc;
@@ -31,6 +34,7 @@ pub use head_poll::HeadPoll;
 pub use notify::Notify;
 pub use pull_request::PullRequest;
 pub use repo_sync::{DocumentSignals, RepoSync};
+pub use source_upkeep::SourceUpkeep;
 pub use spec_drift::SpecDrift;
 
 /// What the activities work with.
@@ -61,6 +65,8 @@ pub struct Activities {
     repo_sync: repo_sync::metrics::Metrics,
     spec_drift: spec_drift::metrics::Metrics,
     head_poll: head_poll::Metrics,
+    source_upkeep: source_upkeep::Metrics,
+    paces: pace::Paces,
     notify: notify::metrics::Metrics,
     drift_backlog: drift_backlog::Metrics,
     check_run: check_run::Metrics,
@@ -81,6 +87,8 @@ impl Activities {
             repo_sync: repo_sync::metrics::Metrics::register(registry)?,
             spec_drift: spec_drift::metrics::Metrics::register(registry)?,
             head_poll: head_poll::Metrics::register(registry)?,
+            source_upkeep: source_upkeep::Metrics::register(registry)?,
+            paces: pace::Paces::new(&parts.config.sources),
             notify: notify::metrics::Metrics::register(registry)?,
             drift_backlog: drift_backlog::Metrics::register(registry)?,
             check_run: check_run::Metrics::register(registry)?,
@@ -91,7 +99,13 @@ impl Activities {
 
     /// The activities of `repo_sync`.
     pub fn repo_sync(&self) -> RepoSync {
-        RepoSync::new(self.parts.clone(), self.git.clone(), self.repo_sync.clone())
+        let paces = self.paces.clone();
+        RepoSync::new(self.parts.clone(), self.git.clone(), paces, self.repo_sync.clone())
+    }
+
+    /// The activities of `source_upkeep`.
+    pub fn source_upkeep(&self) -> SourceUpkeep {
+        SourceUpkeep::new(self.parts.clone(), self.paces.clone(), self.source_upkeep.clone())
     }
 
     /// The activities of `spec_drift`.

@@ -87,7 +87,8 @@ pub struct NewConnection {
     #[schema(write_only)]
     pub credential: Option<String>,
     /// The one host that git shows the credential to: `host`, or `host:port` for a port that the
-    /// address's scheme does not imply. `github.com` when absent. Not for hosted sources.
+    /// address's scheme does not imply. `github.com` when absent; empty: git is not shown it, it is for
+    /// GitHub's own interface alone. Not for hosted sources.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential_host: Option<String>,
 }

@@ -104,6 +104,22 @@ pub struct Event {
     pub pull_request: Option<PullRequest>,
 }
 
+impl Event {
+    /// The deduplication key of the notice of this event, in a delivery with the key `of`: events of one
+    /// delivery are different notices.
+    pub fn dedup_key(&self, of: &str) -> String {
+        match &self.document {
+            Some(document) => format!("{of}#{document}"),
+            None => of.to_owned(),
+        }
+    }
+
+    /// The number of the pull request that it is about.
+    pub fn pull_number(&self) -> Option<i64> {
+        i64::try_from(self.pull_request.as_ref()?.number).ok()
+    }
+}
+
 /// A pull request as a delivery names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullRequest {

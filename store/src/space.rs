@@ -30,6 +30,15 @@ pub struct SpaceStart {
     pub whole: bool,
 }
 
+/// How a synchronisation of a space ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FinishedSpaceSync {
+    /// Documents that it found changed or gone, all its attempts together.
+    pub staged: u32,
+    /// Notices that it answered, or will when those documents are recorded.
+    pub answered: u32,
+}
+
 /// A document that is to be fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedDocument {
@@ -206,7 +215,7 @@ impl Store {
     /// Hands those of `notices` to `sync` of which nothing is left to be fetched: those whose document
     /// was staged, and, where the space was listed to its end (`listed`) and all of it is staged, those
     /// that name none. They then wait for the open documents of the space, and are closed at once where
-    /// there is none. Returns how many. Repeating it changes nothing.
+    /// there is none. Repeating it changes nothing.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when a newer synchronisation of the repository has begun to stage.
@@ -217,7 +226,7 @@ impl Store {
         sync: SyncId,
         notices: &[InboxId],
         listed: bool,
-    ) -> Result<u32, StoreError> {
+    ) -> Result<FinishedSpaceSync, StoreError> {
         let notices: Vec<_> = notices.iter().map(|id| id.0).collect();
         let mut tx = self.scope(tenant).await?;
         enter(&mut tx, tenant, repository, sync).await?;
@@ -266,6 +275,10 @@ impl Store {
         )
         .execute(&mut *tx)
         .await?;
+        let finished = FinishedSpaceSync {
+            staged: own.staged.unsigned_abs(),
+            answered: u32::try_from(done.len()).unwrap_or(u32::MAX),
+        };
         if own.staged > 0 && !own.repeated {
             let detail = json!({ "changed": own.staged, "notices": done.len() });
             let who = "system:repo_sync";
@@ -275,7 +288,7 @@ impl Store {
             Change { pending: i32::try_from(adopted).unwrap_or(i32::MAX), ..Change::default() };
         settle(&mut tx, tenant, &[], BTreeMap::from([(sync.0, own)])).await?;
         tx.commit().await?;
-        Ok(u32::try_from(done.len()).unwrap_or(u32::MAX))
+        Ok(finished)
     }
 
     /// Moves the cursor of a space of which nothing changed since `from`. Nothing happens where a

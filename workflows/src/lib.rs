@@ -13,4 +13,5 @@ mod patience;
 pub mod pull_request;
 pub mod repo_sync;
 pub mod search_attributes;
+pub mod source_upkeep;
 pub mod spec_drift;

@@ -5,7 +5,8 @@ use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, Opts, Regi
 /// The metrics of `repo_sync`. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Metrics {
-    /// `sbh_repo_syncs_total{result}`: `changed`, `unchanged`, or a failure's type.
+    /// `sbh_repo_syncs_total{result}`: `changed`, `unchanged`, `rate_limited`, or a failure's
+    /// type.
     pub(super) syncs: IntCounterVec,
     /// `sbh_repo_sync_fetch_seconds`.
     pub(super) fetch_seconds: Histogram,
@@ -15,6 +16,9 @@ pub(crate) struct Metrics {
     pub(super) refused: IntCounterVec,
     /// `sbh_repo_sync_full_listings_total`: synchronisations that compared everything.
     pub(super) full_listings: IntCounter,
+    /// `sbh_source_fetches_total{source,result}`: `present`, `absent`, `unreadable`, `rate_limited`,
+    /// `failed`.
+    pub(super) fetches: IntCounterVec,
     /// `sbh_documents_announced_total`.
     pub(super) announced: IntCounter,
 }
@@ -35,7 +39,11 @@ impl Metrics {
             .buckets(vec![0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0]);
         let fetch_seconds = Histogram::with_opts(fetch)?;
         registry.register(Box::new(fetch_seconds.clone()))?;
+        let fetches = Opts::new("sbh_source_fetches_total", "Hosted documents fetched, by result");
+        let fetches = IntCounterVec::new(fetches, &["source", "result"])?;
+        registry.register(Box::new(fetches.clone()))?;
         Ok(Self {
+            fetches,
             syncs: counters("sbh_repo_syncs_total", "Synchronisations by result", "result")?,
             fetch_seconds,
             documents: counters("sbh_repo_sync_documents_total", "Documents staged", "change")?,

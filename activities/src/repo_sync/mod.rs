@@ -3,8 +3,10 @@
 #![allow(missing_docs, reason = "the macro adds constants that it does not document")]
 
 mod announce;
+mod hosted;
 pub(crate) mod metrics;
 pub(crate) mod plan;
+mod reader;
 pub(crate) mod reading;
 mod sync;
 
@@ -27,6 +29,7 @@ use metrics::Metrics;
 use crate::error::Failure;
 use crate::git::address::Address;
 use crate::git::{Credential, Git, Remote, credential};
+use crate::pace::Paces;
 use crate::pulse::{Pulse, beating};
 use crate::{FailureKind, Parts, github};
 
@@ -34,6 +37,7 @@ use crate::{FailureKind, Parts, github};
 pub struct RepoSync {
     parts: Parts,
     git: Git,
+    paces: Paces,
     metrics: Metrics,
 }
 
@@ -69,8 +73,8 @@ impl RepoSync {
 }
 
 impl RepoSync {
-    pub(crate) fn new(parts: Parts, git: Git, metrics: Metrics) -> Self {
-        Self { parts, git, metrics }
+    pub(crate) fn new(parts: Parts, git: Git, paces: Paces, metrics: Metrics) -> Self {
+        Self { parts, git, paces, metrics }
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use sbh_domain::TenantId;
+use sbh_domain::{AlertKind, RepositoryId, TenantId};
 use sbh_store::StoreError;
-use sbh_store::repo_sync::{DocumentChange, StagedSync, SyncStart};
+use sbh_store::alert::NewAlert;
+use sbh_store::repo_sync::{About, DocumentChange, StagedSync, SyncStart};
 use sbh_store::repository::Repository;
 use sbh_workflows::repo_sync::{SyncInput, SyncOutcome};
 use serde::Serialize;
@@ -38,8 +39,19 @@ impl RepoSync {
         input: &SyncInput,
         attempt: u32,
     ) -> Result<SyncOutcome, Failure> {
-        let result = self.follow(pulse, input).await;
+        let (hosted, was_failing) =
+            match self.parts.store.repository(&input.tenant, input.repository).await {
+                Ok(found) => (found.space.is_some(), found.last_error.is_some()),
+                Err(StoreError::NotFound { .. }) => (false, false),
+                Err(error) => return Err(error.into()),
+            };
+        let result = if hosted {
+            self.follow_space(pulse, input).await
+        } else {
+            self.follow(pulse, input).await
+        };
         let label = match &result {
+            Ok(SyncOutcome { retry_after_s: Some(_), .. }) => "rate_limited",
             Ok(outcome) if outcome.changed + outcome.removed > 0 => "changed",
             Ok(_) => "unchanged",
             Err(failure) => failure.kind.type_name(),
@@ -48,6 +60,11 @@ impl RepoSync {
         match result {
             Err(failure) if failure.kind.is_about_repository() => {
                 Err(self.note(input, failure, attempt).await)
+            }
+            Ok(outcome) if was_failing => {
+                let key = alert_key(input.repository);
+                self.parts.store.resolve_alert(&input.tenant, &key).await?;
+                Ok(outcome)
             }
             other => other,
         }
@@ -63,6 +80,9 @@ impl RepoSync {
         if !failure.kind.is_final() && attempt < PATIENCE {
             return failure;
         }
+        if let Err(error) = self.alert(input, &reason).await {
+            return error.into();
+        }
         // Where only a person can help, trying again hides the reason.
         let most =
             if failure.kind.needs_a_person() { 1 } else { self.parts.config.starter.max_attempts };
@@ -74,6 +94,24 @@ impl RepoSync {
             Err(error) => return error.into(),
         }
         failure
+    }
+
+    /// Somebody should know: nothing of it is proved until that is mended.
+    async fn alert(&self, input: &SyncInput, reason: &str) -> Result<(), StoreError> {
+        let SyncInput { tenant, repository, .. } = input;
+        let found = self.parts.store.repository(tenant, *repository).await?;
+        let title = format!("{} cannot be synchronised", found.name);
+        let alert = NewAlert {
+            repository: Some(*repository),
+            connection: found.connection,
+            detail: serde_json::json!({
+                "reason": reason,
+                "what_to_do": format!("mend it, then: sbh repo sync {}", found.name),
+            }),
+            ..NewAlert::new(AlertKind::SourceFailing, alert_key(*repository), title)
+        };
+        self.parts.store.raise_alert(tenant, &alert).await?;
+        Ok(())
     }
 
     async fn follow(&self, pulse: &Pulse, input: &SyncInput) -> Result<SyncOutcome, Failure> {
@@ -122,6 +160,7 @@ impl RepoSync {
             changed: staged.changed,
             removed: staged.removed,
             notices: u32::try_from(notices.len()).unwrap_or(u32::MAX),
+            retry_after_s: None,
         })
     }
 
@@ -241,11 +280,17 @@ impl RepoSync {
             path: path.to_owned(),
             renamed_from: renamed_from.map(str::to_owned),
             blob: object.to_owned(),
+            about: About::default(),
             content,
         }
     }
 }
 
-fn nothing() -> SyncOutcome {
-    SyncOutcome { commit: None, changed: 0, removed: 0, notices: 0 }
+pub(super) fn nothing() -> SyncOutcome {
+    SyncOutcome { commit: None, changed: 0, removed: 0, notices: 0, retry_after_s: None }
+}
+
+/// Names the condition that a repository cannot be synchronised.
+fn alert_key(repository: RepositoryId) -> String {
+    format!("source_failing/repository/{repository}")
 }

@@ -9,7 +9,7 @@ use sbh_api::repository::{NewRepository, Repository};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{follow, lookup, verdicts};
+use super::{follow, lookup, pull, verdicts};
 use crate::args::RepoCommand;
 use crate::client::Client;
 use crate::failure::Failure;
@@ -31,7 +31,7 @@ pub async fn run(home: &Home, client: &Client, command: RepoCommand, as_json: bo
                 Some(connection) => Some(lookup::connection(client, &connection).await?.id),
                 None => None,
             };
-            let new = NewRepository { url, name, branch, specs, connection_id };
+            let new = NewRepository { url, space: None, name, branch, specs, connection_id };
             let repository: Repository = client.post("/api/repositories", &new).await?;
             if no_wait {
                 return report(&repository, as_json, "is tracked; its specs are being proved");
@@ -43,6 +43,8 @@ pub async fn run(home: &Home, client: &Client, command: RepoCommand, as_json: bo
             let repository = lookup::repository(client, &repository).await?;
             show(client, repository.id, as_json).await
         }
+        RepoCommand::Pulls { repository } => pull::list(client, &repository, as_json).await,
+        RepoCommand::Checks { repository } => pull::checks(client, &repository, as_json).await,
         RepoCommand::Sync { repository, no_wait } => {
             let repository = lookup::repository(client, &repository).await?;
             let path = format!("/api/repositories/{}/sync", repository.id);

@@ -22,6 +22,7 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::{
     DescribeNamespaceRequest, RegisterNamespaceRequest,
 };
 
+use sbh_workflows::drift_backlog::{self, DriftBacklogInput, DriftBacklogWorkflow};
 use sbh_workflows::head_poll::{self, HeadPollInput, HeadPollWorkflow};
 
 use crate::config::Config;
@@ -51,6 +52,7 @@ struct SearchAttributes {
 #[serde(deny_unknown_fields)]
 struct Schedules {
     head_poll: Schedule,
+    drift_backlog: Schedule,
 }
 
 #[derive(Deserialize)]
@@ -145,20 +147,44 @@ async fn ensure_search_attributes(client: &Client) -> anyhow::Result<Vec<String>
 }
 
 async fn ensure_schedules(client: &Client, config: &Config) -> anyhow::Result<Vec<String>> {
-    let Schedules { head_poll: wanted } = toml::from_str(SCHEDULES)?;
-    let every = Duration::from_secs(config.git.poll_s);
-    let action = ScheduleAction::start_workflow(
+    let Schedules { head_poll, drift_backlog } = toml::from_str(SCHEDULES)?;
+    let head_poll_action = ScheduleAction::start_workflow(
         HeadPollWorkflow::run,
         HeadPollInput::default(),
         head_poll::TASK_QUEUE,
         head_poll::workflow_id(),
     );
+    let drift_backlog_action = ScheduleAction::start_workflow(
+        DriftBacklogWorkflow::run,
+        DriftBacklogInput::default(),
+        drift_backlog::TASK_QUEUE,
+        drift_backlog::workflow_id(),
+    );
+    let mut changed = Vec::new();
+    for (wanted, every_s, action) in [
+        (head_poll, config.git.poll_s, head_poll_action),
+        (drift_backlog, config.drift.backlog_every_s, drift_backlog_action),
+    ] {
+        let every = Duration::from_secs(every_s);
+        if ensure_schedule(client, &wanted, every, action).await? {
+            changed.push(wanted.id);
+        }
+    }
+    Ok(changed)
+}
+
+/// Makes or corrects one schedule. Says whether anything had to be changed.
+async fn ensure_schedule(
+    client: &Client,
+    wanted: &Schedule,
+    every: Duration,
+    action: ScheduleAction,
+) -> anyhow::Result<bool> {
     // The note tells what was applied, so that nothing is written when nothing changed.
     let note = format!("{} Every {} s ({}).", wanted.note, every.as_secs(), wanted.every);
     let handle = client.get_schedule_handle(wanted.id.as_str());
-    let mut changed = Vec::new();
     match handle.describe(rpc()).await {
-        Ok(known) if known.note() == Some(note.as_str()) => return Ok(changed),
+        Ok(known) if known.note() == Some(note.as_str()) => return Ok(false),
         Ok(_) => {}
         Err(error) if code(&error) == Some(Code::NotFound) => {
             let options = CreateScheduleOptions::builder()
@@ -193,8 +219,7 @@ async fn ensure_schedules(client: &Client, config: &Config) -> anyhow::Result<Ve
             rpc(),
         )
         .await?;
-    changed.push(wanted.id);
-    Ok(changed)
+    Ok(true)
 }
 
 fn code(error: &ScheduleError) -> Option<Code> {
@@ -225,9 +250,11 @@ mod tests {
         let mut names: Vec<_> = sbh_workflows::search_attributes::ALL.to_vec();
         names.sort_unstable();
         assert_eq!(attributes.keyword.into_keys().collect::<Vec<_>>(), names);
-        let Schedules { head_poll } = toml::from_str(SCHEDULES).unwrap();
+        let Schedules { head_poll, drift_backlog } = toml::from_str(SCHEDULES).unwrap();
         assert_eq!(head_poll.id, head_poll::SCHEDULE_ID);
         assert_eq!(head_poll.every, "git.poll_s");
+        assert_eq!(drift_backlog.id, drift_backlog::SCHEDULE_ID);
+        assert_eq!(drift_backlog.every, "drift.backlog_every_s");
         let namespace: Namespace = toml::from_str(NAMESPACE).unwrap();
         assert!(namespace.retention_days > 0);
     }

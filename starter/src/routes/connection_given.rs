@@ -97,6 +97,8 @@ impl Credential {
         // Whoever may point a repository at an address must not choose where the credential goes. A
         // hosted source's own addresses are in its settings.
         let host = match (source.fetching(), host) {
+            // For the service's own interface alone: git is not shown it.
+            (Fetching::Git, Some(host)) if host.trim().is_empty() => None,
             (Fetching::Git, host) => match host.unwrap_or(GITHUB).trim().parse() {
                 Ok(host) => Some(host),
                 Err(error) => return invalid(&format!("credential_host: {error}")),

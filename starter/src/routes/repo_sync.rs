@@ -90,5 +90,6 @@ fn phase(phase: repo_sync::RepoSyncPhase) -> RepoSyncPhase {
         P::Debouncing => RepoSyncPhase::Debouncing,
         P::Syncing => RepoSyncPhase::Syncing,
         P::Announcing => RepoSyncPhase::Announcing,
+        P::Waiting => RepoSyncPhase::Waiting,
     }
 }

@@ -278,9 +278,10 @@ impl Notice {
 
     /// The inbox row of one event for one space. Events of one delivery are different notices.
     fn row(&self, live: &Live, event: &Event, index: usize) -> NewNotice {
-        let dedup_key = match &event.document {
-            Some(document) => format!("{}#{document}", self.dedup_key),
-            None => self.dedup_key.clone(),
+        let dedup_key = match (&event.document, &event.pull_request) {
+            (Some(document), _) => format!("{}#{document}", self.dedup_key),
+            (None, Some(pull)) => format!("{}#pull/{}", self.dedup_key, pull.number),
+            (None, None) => self.dedup_key.clone(),
         };
         NewNotice {
             tenant: live.tenant.clone(),

@@ -57,6 +57,8 @@ pub enum RepoSyncPhase {
     Syncing,
     /// Telling documents.
     Announcing,
+    /// Leaving a service alone that asked for it.
+    Waiting,
 }
 
 /// Query `status`.
@@ -99,6 +101,9 @@ pub struct SyncOutcome {
     pub removed: u32,
     /// Notices that this answered.
     pub notices: u32,
+    /// The service asks to be left alone for so many seconds: then there is more to be done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u64>,
 }
 
 /// Input of the activity `repo_sync.announce`.

@@ -60,7 +60,11 @@ impl RepoSyncWorkflow {
             until_quiet(ctx).await?;
             let result = synchronise(ctx).await;
             entity::check_cancelled(ctx)?;
+            let pause = result.as_ref().ok().copied().flatten();
             ctx.state_mut(|s| s.status.last_error = result.err());
+            if let Some(pause) = pause {
+                leave_alone(ctx, pause).await?;
+            }
         }
     }
 
@@ -101,8 +105,24 @@ fn left_to_wait(state: &RepoSyncWorkflow, now: Option<SystemTime>) -> Option<Dur
     until.duration_since(now?).ok().filter(|left| !left.is_zero())
 }
 
-/// One synchronisation, and what it changed announced. The error is for people.
-async fn synchronise(ctx: &WorkflowContext<RepoSyncWorkflow>) -> Result<(), String> {
+/// Waits as long as a service asked for. The notices are still open, and there is more to be done.
+async fn leave_alone(
+    ctx: &WorkflowContext<RepoSyncWorkflow>,
+    pause: Duration,
+) -> WorkflowResult<()> {
+    enter(ctx, RepoSyncPhase::Waiting);
+    let timer = TimerOptions::builder(pause.max(Duration::from_millis(1)))
+        .summary("leaves the service alone, as it asked".to_owned())
+        .build();
+    ctx.timer(timer).await;
+    entity::check_cancelled(ctx)?;
+    ctx.state_mut(|s| s.status.pending = s.status.pending.saturating_add(1));
+    Ok(())
+}
+
+/// One synchronisation, and what it changed announced; for how long the service is to be left alone
+/// before the rest is done. The error is for people.
+async fn synchronise(ctx: &WorkflowContext<RepoSyncWorkflow>) -> Result<Option<Duration>, String> {
     enter(ctx, RepoSyncPhase::Syncing);
     // Notices that come from here on may be too late for this fetch, and ask for another.
     let (input, notices, traces) = ctx.state_mut(|s| {
@@ -142,7 +162,7 @@ async fn synchronise(ctx: &WorkflowContext<RepoSyncWorkflow>) -> Result<(), Stri
         .map_err(|error| patience::reason(&error))?;
         ctx.state_mut(|s| s.owes_announcement = false);
     }
-    Ok(())
+    Ok(outcome.retry_after_s.map(Duration::from_secs))
 }
 
 /// Notes what the workflow does from now on, for the query and for the Web UI.
@@ -161,6 +181,7 @@ fn details(status: &RepoSyncStatus) -> String {
         RepoSyncPhase::Debouncing => "collecting notices",
         RepoSyncPhase::Syncing => "fetching the tracked branch",
         RepoSyncPhase::Announcing => "announcing changed documents",
+        RepoSyncPhase::Waiting => "leaving the service alone, as it asked",
     };
     let mut text = format!(
         "**{phase}**\n\n- notices waiting: {}\n- synchronisations of this run: {}\n",
