@@ -8,6 +8,7 @@
 
 pub mod alert;
 pub mod audit;
+pub mod check_run;
 pub mod codec;
 pub mod connection;
 pub mod coverage;
@@ -17,6 +18,7 @@ pub mod health;
 pub mod inbox;
 pub mod page;
 pub mod problem;
+pub mod pull_request;
 pub mod repo_sync;
 pub mod repository;
 pub mod routes;

@@ -21,6 +21,9 @@
 //! | `POST /api/repositories/{id}/restore` | – | `Repository` | editor |
 //! | `POST /api/repositories/{id}/sync` | – | 202 `Acknowledged` | reviewer |
 //! | `GET /api/repositories/{id}/status` | – | `RepositoryStatus` | viewer |
+//! | `GET /api/repositories/{id}/pull-requests` | – | `Page<PullRequest>` | viewer |
+//! | `GET /api/repositories/{id}/pull-requests/{number}` | – | `PullRequestWithProofs` | viewer |
+//! | `GET /api/repositories/{id}/check-runs` | – | `Page<CheckRun>` | viewer |
 //! | `GET /api/repositories/{id}/specs` | – | `Page<Document>` | viewer |
 //! | `GET /api/specs?repository={id}` | – | `Page<Document>` | viewer |
 //! | `GET /api/specs/{document}` | – | `DocumentWithInvariants` | viewer |

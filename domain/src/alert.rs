@@ -217,29 +217,4 @@ by_name! {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_the_ones_on_the_wire() {
-        for kind in AlertKind::ALL {
-            assert_eq!(kind.as_str().parse(), Ok(kind));
-            let json = format!("{:?}", kind.as_str());
-            assert!(json.contains(kind.as_str()) && !kind.label().is_empty());
-        }
-        for severity in Severity::ALL {
-            assert_eq!(severity.as_str().parse(), Ok(severity));
-        }
-        for told in Told::ALL {
-            assert_eq!(told.as_str().parse(), Ok(told));
-        }
-        assert!("Critical".parse::<Severity>().is_err());
-    }
-
-    #[test]
-    fn severities_have_an_order_and_escalation_ends_at_the_top() {
-        assert!(Severity::ALL.is_sorted());
-        assert_eq!(Severity::Info.escalated(), Severity::Warning);
-        assert_eq!(Severity::Critical.escalated(), Severity::Critical);
-    }
-}
+mod tests;

@@ -31,6 +31,12 @@ pub enum Permission {
     Read,
     /// Ask for a proof or a synchronisation.
     Reprove,
+    /// Say that one knows of drift or of an alert.
+    Acknowledge,
+    /// Say what became of an effect, or send it again.
+    ResolveEffects,
+    /// Make, change, try and remove alert channels.
+    EditAlertChannels,
     /// Add, remove and restore repositories; retry parked inbox rows.
     EditRepositories,
     /// Create connections and rotate their secrets.
@@ -59,9 +65,9 @@ impl Role {
     pub fn may(self, permission: Permission) -> bool {
         let weakest = match permission {
             Permission::Read => Self::Viewer,
-            Permission::Reprove => Self::Reviewer,
-            Permission::EditRepositories => Self::Editor,
-            Permission::EditConnections => Self::Maintainer,
+            Permission::Reprove | Permission::Acknowledge => Self::Reviewer,
+            Permission::EditRepositories | Permission::ResolveEffects => Self::Editor,
+            Permission::EditConnections | Permission::EditAlertChannels => Self::Maintainer,
             Permission::ReadAudit => Self::Owner,
         };
         self >= weakest
@@ -95,6 +101,9 @@ mod tests {
         let permissions = [
             Permission::Read,
             Permission::Reprove,
+            Permission::Acknowledge,
+            Permission::ResolveEffects,
+            Permission::EditAlertChannels,
             Permission::EditRepositories,
             Permission::EditConnections,
             Permission::ReadAudit,

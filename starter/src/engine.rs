@@ -4,9 +4,10 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use sbh_domain::{DocumentId, RepositoryId, TenantId, Traces};
+use sbh_domain::{ChannelId, DocumentId, RepositoryId, TenantId, Traces};
 use sbh_runtime::entity::{Entities, EntityError};
 use sbh_runtime::{Config, Keyring, temporal};
+use sbh_workflows::pull_request::PullRequestStatus;
 use sbh_workflows::repo_sync::RepoSyncStatus;
 use sbh_workflows::spec_drift::{ReproveAccepted, SpecDriftStatus};
 use temporalio_client::tonic::Request;
@@ -118,6 +119,64 @@ impl Engine {
         let entities =
             self.entities(|| sbh_workflows::spec_drift::workflow_id(tenant, document)).await?;
         self.noting(entities.notify_document(tenant, repository_name, document, path, traces).await)
+    }
+
+    /// Tells an alert channel's workflow that there is something to be told.
+    ///
+    /// # Errors
+    /// [`EntityError`] says whether a later try can help.
+    pub async fn notify_channel(
+        &self,
+        tenant: &TenantId,
+        channel: ChannelId,
+    ) -> Result<(), EntityError> {
+        let entities =
+            self.entities(|| sbh_workflows::notify::workflow_id(tenant, channel)).await?;
+        self.noting(entities.notify_channel(tenant, channel, &self.inner.config.notify).await)
+    }
+
+    /// Tells a pull request's workflow that notices lie in the inbox.
+    ///
+    /// # Errors
+    /// [`EntityError`] says whether a later try can help.
+    pub async fn notify_pull_request(
+        &self,
+        tenant: &TenantId,
+        repository: RepositoryId,
+        name: &str,
+        number: i64,
+        notices: u32,
+        traces: Traces,
+    ) -> Result<(), EntityError> {
+        let id = || sbh_workflows::pull_request::workflow_id(tenant, repository, number);
+        let entities = self.entities(id).await?;
+        let told = entities.notify_pull_request(tenant, repository, name, number, notices, traces);
+        self.noting(told.await)
+    }
+
+    /// Tells the workflow of a repository's check runs that some are due.
+    ///
+    /// # Errors
+    /// [`EntityError`] says whether a later try can help.
+    pub async fn notify_check_runs(
+        &self,
+        tenant: &TenantId,
+        repository: RepositoryId,
+        name: &str,
+    ) -> Result<(), EntityError> {
+        let entities =
+            self.entities(|| sbh_workflows::check_run::workflow_id(tenant, repository)).await?;
+        self.noting(entities.notify_check_runs(tenant, repository, name).await)
+    }
+
+    /// What a pull request's workflow is doing, if it can be asked.
+    pub async fn pull_request_status(
+        &self,
+        tenant: &TenantId,
+        repository: RepositoryId,
+        number: i64,
+    ) -> Option<PullRequestStatus> {
+        self.connected().await.ok()?.pull_request_status(tenant, repository, number).await
     }
 
     /// What a repository's workflow is doing, if it can be asked.

@@ -5,6 +5,7 @@
 pub mod acceptor;
 pub mod auth;
 pub mod background;
+pub mod checks;
 pub mod codec;
 pub mod depth;
 pub mod dispatcher;
@@ -17,6 +18,7 @@ pub mod inbox_limit;
 pub mod listen;
 pub mod metrics;
 pub mod middleware;
+pub mod notify;
 pub mod openapi;
 pub mod paging;
 pub mod problem;

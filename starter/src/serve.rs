@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::listen::Limits;
 use crate::router::router;
 use crate::state::{Shared, State};
-use crate::{dispatcher, listen, reconciler};
+use crate::{checks, dispatcher, listen, notify, reconciler};
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -63,9 +63,19 @@ pub async fn serve(
                 let (state, stop) = shared();
                 async move { state.wake.run(&state.store, &stop).await }
             };
+            let tell = || {
+                let (state, stop) = shared();
+                async move { notify::run(&state, &stop).await }
+            };
+            let check = || {
+                let (state, stop) = shared();
+                async move { checks::run(&state, &stop).await }
+            };
             tokio::join!(
                 state.background.keep("dispatcher", &stop, dispatch),
                 state.background.keep("reconciler", &stop, reconcile),
+                state.background.keep("notify", &stop, tell),
+                state.background.keep("checks", &stop, check),
                 state.background.keep("wake", &stop, wake),
             );
         })

@@ -7,6 +7,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_sesv2::Client;
+use aws_sdk_sesv2::config::http::HttpResponse;
 use aws_sdk_sesv2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageTag};
 use aws_smithy_http_client::tls::Provider;
@@ -85,10 +86,9 @@ async fn connect() -> Client {
 }
 
 /// Whether an e-mail that failed may have been taken.
-fn ending<E, R>(error: &SdkError<E, R>) -> Ending
+fn ending<E>(error: &SdkError<E, HttpResponse>) -> Ending
 where
     E: ProvideErrorMetadata + Error + 'static,
-    R: std::fmt::Debug + StatusOf,
 {
     match error {
         SdkError::ConstructionFailure(_) => {
@@ -111,23 +111,11 @@ where
                     Ending::later(why, Some(Duration::from_secs(5)))
                 }
                 "LimitExceededException" => Ending::later(why, Some(Duration::from_secs(600))),
-                _ if refusal.raw().is_fault_of_the_service() => Ending::unknown(why),
+                _ if refusal.raw().status().is_server_error() => Ending::unknown(why),
                 _ => Ending::failed(why),
             }
         }
         _ => Ending::unknown(format!("SES did not answer clearly: {}", innermost(error))),
-    }
-}
-
-/// What is needed of a raw answer.
-trait StatusOf {
-    /// Whether its status is 500 or more.
-    fn is_fault_of_the_service(&self) -> bool;
-}
-
-impl StatusOf for aws_sdk_sesv2::config::http::HttpResponse {
-    fn is_fault_of_the_service(&self) -> bool {
-        self.status().is_server_error()
     }
 }
 

@@ -44,6 +44,9 @@ impl Caller {
         let needed = match permission {
             Permission::Read => "read",
             Permission::Reprove => "ask for proofs",
+            Permission::Acknowledge => "acknowledge drift or alerts",
+            Permission::ResolveEffects => "resolve effects",
+            Permission::EditAlertChannels => "change alert channels",
             Permission::EditRepositories => "change repositories",
             Permission::EditConnections => "change connections",
             Permission::ReadAudit => "read what only owners read",
