@@ -11,6 +11,7 @@ pub mod binaries;
 pub mod documents;
 pub mod eventually;
 pub mod git;
+pub mod github;
 pub mod harness;
 pub mod ledger;
 pub mod processes;
