@@ -13,7 +13,7 @@ use super::temporal::NAMESPACE;
 use crate::home::{Home, private_folder, write_private};
 
 /// The sections of the programs' configuration: variables of other names are the launcher's own.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 15] = [
     "DATABASE",
     "TEMPORAL",
     "VALKEY",
@@ -22,6 +22,10 @@ const SECTIONS: [&str; 11] = [
     "KEYRING",
     "WORKERS",
     "GIT",
+    "OUTBOUND",
+    "SOURCES",
+    "NOTIFY",
+    "DRIFT",
     "DEBOUNCE",
     "PROVER",
     "TELEMETRY",
