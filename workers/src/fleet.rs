@@ -9,6 +9,7 @@ use sbh_workflows::head_poll::HeadPollWorkflow;
 use sbh_workflows::notify::NotifyWorkflow;
 use sbh_workflows::pull_request::PullRequestWorkflow;
 use sbh_workflows::repo_sync::RepoSyncWorkflow;
+use sbh_workflows::source_upkeep::SourceUpkeepWorkflow;
 use sbh_workflows::spec_drift::SpecDriftWorkflow;
 use sbh_workflows::{notify, repo_sync, spec_drift};
 use temporalio_sdk::WorkerOptions;
@@ -54,8 +55,10 @@ pub fn options(
         Queue::Sync => sized(queue, config.workers.max_syncs, 200)
             .register_workflow::<RepoSyncWorkflow>()?
             .register_workflow::<HeadPollWorkflow>()?
+            .register_workflow::<SourceUpkeepWorkflow>()?
             .register_activities(activities.repo_sync())
             .register_activities(activities.head_poll())
+            .register_activities(activities.source_upkeep())
             .build(),
         Queue::Proof => sized(queue, config.workers.max_proofs, 600)
             .register_workflow::<SpecDriftWorkflow>()?

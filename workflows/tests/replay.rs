@@ -7,14 +7,26 @@
 use std::path::{Path, PathBuf};
 
 use sbh_workflows::check_run::CheckRunWorkflow;
+use sbh_workflows::drift_backlog::DriftBacklogWorkflow;
 use sbh_workflows::head_poll::HeadPollWorkflow;
+use sbh_workflows::notify::NotifyWorkflow;
 use sbh_workflows::pull_request::PullRequestWorkflow;
 use sbh_workflows::repo_sync::RepoSyncWorkflow;
+use sbh_workflows::source_upkeep::SourceUpkeepWorkflow;
 use sbh_workflows::spec_drift::SpecDriftWorkflow;
 use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 
-const CONCERNS: [&str; 5] = ["repo_sync", "spec_drift", "head_poll", "check_run", "pull_request"];
+const CONCERNS: [&str; 8] = [
+    "repo_sync",
+    "spec_drift",
+    "head_poll",
+    "check_run",
+    "pull_request",
+    "notify",
+    "drift_backlog",
+    "source_upkeep",
+];
 
 fn recordings() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/histories");
@@ -40,6 +52,12 @@ fn replayer() -> WorkflowReplayer {
         .register_workflow::<CheckRunWorkflow>()
         .unwrap()
         .register_workflow::<PullRequestWorkflow>()
+        .unwrap()
+        .register_workflow::<NotifyWorkflow>()
+        .unwrap()
+        .register_workflow::<DriftBacklogWorkflow>()
+        .unwrap()
+        .register_workflow::<SourceUpkeepWorkflow>()
         .unwrap()
         .build();
     WorkflowReplayer::new(options).unwrap()

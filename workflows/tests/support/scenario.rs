@@ -40,6 +40,8 @@ pub async fn all(server: &Server) -> Vec<Life> {
         one_round(server).await,
     ];
     lives.extend(super::github::all(server).await);
+    lives.extend(super::alerts::all(server).await);
+    lives.extend(super::spaces::all(server).await);
     lives
 }
 
@@ -124,7 +126,7 @@ pub async fn notify_document(client: &Client, input: SpecDriftInput) -> String {
     handle.run_id().unwrap().to_owned()
 }
 
-async fn end_of_repository(
+pub async fn end_of_repository(
     client: &Client,
     input: &RepoSyncInput,
 ) -> (RepoSyncStatus, WorkflowHistory) {
