@@ -61,7 +61,7 @@ async fn each_commit_gets_one_check_run_that_says_what_it_is_worth() {
         (&remark["path"], &remark["annotation_level"]),
         (&json!("specs/a.md"), &json!("failure"))
     );
-    assert_eq!(remark["message"], "balance = 41");
+    assert_eq!(remark["message"], "The rule A-2\nbalance = 41");
     let text = String::from_utf8(scene.repo.files_at("main")["specs/a.md"].clone()).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     let (from, to) = (remark["start_line"].as_u64().unwrap(), remark["end_line"].as_u64().unwrap());

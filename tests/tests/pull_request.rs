@@ -76,7 +76,7 @@ async fn a_head_is_proved_without_moving_the_baseline() {
         (run.name.as_str(), run.conclusion.as_deref()),
         ("sbh / pull request", Some("failure"))
     );
-    assert_eq!(run.annotations[0]["message"], "balance = 41");
+    assert_eq!(run.annotations[0]["message"], "The rule A-2\nbalance = 41");
     let summary = run.output["summary"].as_str().unwrap();
     assert!(summary.contains("| refuted | 0 | 1 |"), "{summary}");
 
