@@ -4,6 +4,7 @@
 mod confluence;
 mod confluence_deliveries;
 mod converters;
+mod github;
 mod google_channels;
 mod google_docs;
 mod jira;
