@@ -13,6 +13,7 @@ pub mod eventually;
 pub mod git;
 pub mod github;
 pub mod harness;
+pub mod hosted;
 pub mod ledger;
 pub mod processes;
 pub mod tenant;

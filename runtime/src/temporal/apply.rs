@@ -24,6 +24,7 @@ use temporalio_common::protos::temporal::api::workflowservice::v1::{
 
 use sbh_workflows::drift_backlog::{self, DriftBacklogInput, DriftBacklogWorkflow};
 use sbh_workflows::head_poll::{self, HeadPollInput, HeadPollWorkflow};
+use sbh_workflows::source_upkeep::{self, SourceUpkeepInput, SourceUpkeepWorkflow};
 
 use crate::config::Config;
 
@@ -53,6 +54,7 @@ struct SearchAttributes {
 struct Schedules {
     head_poll: Schedule,
     drift_backlog: Schedule,
+    source_upkeep: Schedule,
 }
 
 #[derive(Deserialize)]
@@ -147,7 +149,7 @@ async fn ensure_search_attributes(client: &Client) -> anyhow::Result<Vec<String>
 }
 
 async fn ensure_schedules(client: &Client, config: &Config) -> anyhow::Result<Vec<String>> {
-    let Schedules { head_poll, drift_backlog } = toml::from_str(SCHEDULES)?;
+    let Schedules { head_poll, drift_backlog, source_upkeep } = toml::from_str(SCHEDULES)?;
     let head_poll_action = ScheduleAction::start_workflow(
         HeadPollWorkflow::run,
         HeadPollInput::default(),
@@ -160,10 +162,17 @@ async fn ensure_schedules(client: &Client, config: &Config) -> anyhow::Result<Ve
         drift_backlog::TASK_QUEUE,
         drift_backlog::workflow_id(),
     );
+    let source_upkeep_action = ScheduleAction::start_workflow(
+        SourceUpkeepWorkflow::run,
+        SourceUpkeepInput::default(),
+        source_upkeep::TASK_QUEUE,
+        source_upkeep::workflow_id(),
+    );
     let mut changed = Vec::new();
     for (wanted, every_s, action) in [
         (head_poll, config.git.poll_s, head_poll_action),
         (drift_backlog, config.drift.backlog_every_s, drift_backlog_action),
+        (source_upkeep, config.sources.upkeep_s, source_upkeep_action),
     ] {
         let every = Duration::from_secs(every_s);
         if ensure_schedule(client, &wanted, every, action).await? {
@@ -250,7 +259,10 @@ mod tests {
         let mut names: Vec<_> = sbh_workflows::search_attributes::ALL.to_vec();
         names.sort_unstable();
         assert_eq!(attributes.keyword.into_keys().collect::<Vec<_>>(), names);
-        let Schedules { head_poll, drift_backlog } = toml::from_str(SCHEDULES).unwrap();
+        let Schedules { head_poll, drift_backlog, source_upkeep } =
+            toml::from_str(SCHEDULES).unwrap();
+        assert_eq!(source_upkeep.id, source_upkeep::SCHEDULE_ID);
+        assert_eq!(source_upkeep.every, "sources.upkeep_s");
         assert_eq!(head_poll.id, head_poll::SCHEDULE_ID);
         assert_eq!(head_poll.every, "git.poll_s");
         assert_eq!(drift_backlog.id, drift_backlog::SCHEDULE_ID);
