@@ -30,6 +30,7 @@ pub mod notify;
 mod nudge;
 mod prune;
 pub mod pull_request;
+mod pull_request_baseline;
 mod pull_request_view;
 mod record;
 mod record_alert;
