@@ -114,6 +114,15 @@ pub enum Command {
         /// One repository (name or id); all by default.
         repository: Option<String>,
     },
+    /// Documents whose content is not the proved one.
+    #[command(subcommand)]
+    Drift(crate::commands::drift::DriftCommand),
+    /// Conditions that somebody should know of, and the channels that they are told to.
+    #[command(subcommand)]
+    Alert(crate::commands::alert::AlertCommand),
+    /// What was sent outside and cannot be undone.
+    #[command(subcommand)]
+    Effect(crate::commands::effect::EffectCommand),
     /// Acknowledged notices.
     #[command(subcommand)]
     Inbox(InboxCommand),

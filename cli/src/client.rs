@@ -117,6 +117,16 @@ impl Client {
         self.answer(request.header(routes::IDEMPOTENCY_KEY, Uuid::new_v4().to_string())).await
     }
 
+    /// Changes something.
+    pub async fn patch<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
+        let request = self.request(Method::PATCH, path).json(body);
+        self.answer(request.header(routes::IDEMPOTENCY_KEY, Uuid::new_v4().to_string())).await
+    }
+
     /// Removes something.
     pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         let request = self.request(Method::DELETE, path);
@@ -154,9 +164,11 @@ impl Client {
         if !response.status().is_success() {
             return Err(refusal(response).await.into());
         }
-        response.json().await.with_context(|| {
-            format!("{} answers something else than this version of sbh expects", self.base)
-        })
+        let other = || format!("{} answers something else than this version of sbh expects", self.base);
+        let body = response.bytes().await.with_context(other)?;
+        // 204 has no body: it is read as nothing.
+        let body = if body.is_empty() { b"null" } else { &body[..] };
+        serde_json::from_slice(body).with_context(other)
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Failure {

@@ -1,8 +1,12 @@
 //! The commands.
 
+pub mod alert;
+pub mod alert_channel;
 mod audit;
 mod connection;
 pub mod coverage;
+pub mod drift;
+pub mod effect;
 pub mod follow;
 mod inbox;
 mod local;
@@ -43,6 +47,9 @@ pub async fn run(cli: Cli) -> Result<ExitCode> {
         | Command::Pull(_)
         | Command::Spec(_)
         | Command::Coverage { .. }
+        | Command::Drift(_)
+        | Command::Alert(_)
+        | Command::Effect(_)
         | Command::Inbox(_)
         | Command::Connection(_)
         | Command::Audit(_) => return over_http(&home, cli).await,
@@ -60,6 +67,9 @@ async fn over_http(home: &Home, cli: Cli) -> Result<ExitCode> {
         Command::Pull(command) => pull::run(&client, command, as_json).await?,
         Command::Spec(command) => spec::run(home, &client, command, as_json).await?,
         Command::Coverage { repository } => coverage::run(&client, repository, as_json).await?,
+        Command::Drift(command) => drift::run(&client, command, as_json).await?,
+        Command::Alert(command) => alert::run(&client, command, as_json).await?,
+        Command::Effect(command) => effect::run(&client, command, as_json).await?,
         Command::Inbox(command) => inbox::run(&client, command, as_json).await?,
         Command::Connection(command) => connection::run(&client, command, as_json).await?,
         Command::Audit(command) => return audit::run(&client, command, as_json).await,
