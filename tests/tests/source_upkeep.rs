@@ -11,6 +11,9 @@ use sbh_tests::hosted::Hosted;
 use sbh_tests::{LONG, SHORT, StackOptions, Tenant, eventually};
 use serde_json::json;
 
+/// The Forge app.
+const APP: &str = "ari:cloud:ecosystem::app/app-1";
+
 /// Polls each second.
 fn world() -> World {
     World::start(StackOptions::default().set("SBH_SOURCES_UPKEEP_S", 1))
@@ -87,7 +90,7 @@ async fn a_page_s_life_in_confluence_is_followed_and_its_moves_between_spaces() 
     let settings = json!({
         "variant": "cloud_forge",
         "base_url": confluence.service.url(),
-        "app_id": "app-1",
+        "app_id": APP,
         "cloud_id": "cloud-1",
     });
     let credential = "ada@example.com:swordfish";
@@ -97,14 +100,18 @@ async fn a_page_s_life_in_confluence_is_followed_and_its_moves_between_spaces() 
     at.verdicts(&key, &[("ACCESS-1", "proved")]).await;
 
     confluence.edit(page, &spec("Access", &[refuted("ACCESS-1", 9)]));
-    at.told(&confluence.forge_delivery("avi:confluence:updated:page", page, "app-1")).await;
+    at.told(&confluence.forge_delivery("avi:confluence:updated:page", page, APP)).await;
     at.verdicts(&key, &[("ACCESS-1", "refuted")]).await;
 
     confluence.move_to(page, "ATTIC");
-    at.told(&confluence.forge_delivery("avi:confluence:moved:page", page, "app-1")).await;
+    at.told(&confluence.forge_delivery("avi:confluence:moved:page", page, APP)).await;
     at.gone(&key).await;
 
-    let elsewhere = confluence.forge_delivery("avi:confluence:updated:page", page, "app-2");
+    let elsewhere = confluence.forge_delivery(
+        "avi:confluence:updated:page",
+        page,
+        "ari:cloud:ecosystem::app/app-2",
+    );
     assert_eq!(at.send(&elsewhere).await.status, 401, "a token for another app");
 }
 
