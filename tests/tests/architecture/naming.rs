@@ -5,8 +5,12 @@ use std::collections::BTreeSet;
 use super::tree::Tree;
 
 /// Concerns without a route of their own, and why. Routes are files of `starter/src/routes/`.
-pub const WITHOUT_ROUTE: &[(&str, &str)] =
-    &[("head_poll", "a schedule starts it, and nobody asks it anything")];
+pub const WITHOUT_ROUTE: &[(&str, &str)] = &[
+    ("head_poll", "a schedule starts it, and nobody asks it anything"),
+    ("drift_backlog", "a schedule starts it; what it finds is answered by routes/drift.rs"),
+    ("notify", "what it tells, and whom, is answered by routes/alert.rs and alert_channel.rs"),
+    ("source_upkeep", "a schedule starts it; how it stands is answered by routes/connection.rs"),
+];
 
 /// The concerns: the folders of `workflows/src/` with a contract.
 pub fn concerns(tree: &Tree) -> BTreeSet<&str> {
