@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sbh_domain::{AlertKind, TenantId};
 use sbh_sources::github::api::full_name;
+use sbh_sources::github::settings::Settings;
 use sbh_store::alert::NewAlert;
 use sbh_store::check_run::{CheckOutcome, CheckRun as Row};
 use sbh_store::repository::Repository;
@@ -13,8 +14,8 @@ use serde_json::json;
 use super::CheckRun;
 use super::report::{self, ANNOTATIONS, Finding, Report};
 use super::tell::{Told, Untold};
-use crate::error::Failure;
-use crate::github::Access;
+use crate::access::Access;
+use crate::error::{Failure, FailureKind};
 
 /// Check runs that one call tells.
 const BATCH: i64 = 20;
@@ -86,13 +87,17 @@ impl CheckRun {
         let Some(connection) = repository.connection else {
             return never("the repository has no connection any more");
         };
-        match Access::open(&self.parts, tenant, connection).await {
-            Ok(Some(access)) if access.settings.checks => Ok(access),
-            Ok(Some(_)) => never("the connection posts no check runs any more"),
-            Ok(None) => never("the repository's connection is gone"),
-            Err(failure) if failure.kind.is_final() => Err(Untold::Never(failure.message)),
-            Err(failure) => Err(Untold::Later { wait: None, why: failure.message }),
-        }
+        let access = match Access::open(&self.parts, tenant, connection).await {
+            Ok(access) => access,
+            Err(failure) if failure.kind == FailureKind::NotFound => {
+                return never("the repository's connection is gone");
+            }
+            Err(failure) if failure.kind.is_final() => return never(&failure.message),
+            Err(failure) => return Err(Untold::Later { wait: None, why: failure.message }),
+        };
+        let checks = access.source.name() == "github"
+            && Settings::check(&access.held.settings).is_ok_and(|settings| settings.checks);
+        if checks { Ok(access) } else { never("the connection posts no check runs any more") }
     }
 
     async fn tell_one(

@@ -12,8 +12,8 @@ use sbh_store::check_run::CheckRun as Row;
 
 use super::CheckRun;
 use super::report::Report;
+use crate::access::Access;
 use crate::error::Failure;
-use crate::github::Access;
 
 /// What was told: the metric's label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
