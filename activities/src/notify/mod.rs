@@ -59,3 +59,6 @@ impl Notify {
         Self { parts, metrics, mailer: email_send::Mailer::default() }
     }
 }
+
+#[cfg(test)]
+mod tests;
