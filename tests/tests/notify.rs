@@ -176,10 +176,12 @@ async fn a_limit_is_waited_for_and_a_refusal_is_told() {
     assert_eq!(scene.effects().await.len(), 1, "the same message, later");
     world.services.slack.service.fail(Fault::status(&scene.webhook, 404).times(1));
     scene.edit(&[proved("A-1", 1)]).await;
-    scene.effect_is("failed").await;
-    let path = format!("/api/alerts/channels/{}", scene.slack);
-    let shown = scene.tenant.api.get(&path).await.ok();
-    assert!(shown["last_error"].as_str().unwrap().contains("refused"), "{shown}");
+    let failed = scene.effect_is("failed").await;
+    let shown = scene.tenant.api.get(&format!("/api/effects/{failed}")).await.ok();
+    assert!(shown["reason"].as_str().unwrap().contains("refused"), "{shown}");
+    // The next message arrives, and tells that the one before did not.
+    let messages = scene.messages_reach(2).await;
+    assert!(messages[1].to_string().contains("cannot be told anything"), "{}", messages[1]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
