@@ -18,7 +18,8 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let (set, token) = text.split_once('\n').unwrap_or(("", &text));
     let set = key_set::parse(set.as_bytes()).unwrap_or_default();
     let settings = Value::Null;
-    let keys = Keys { secrets: &secrets, key_set: Some(&set), settings: &settings };
+    let connection = uuid::Uuid::nil();
+    let keys = Keys { secrets: &secrets, key_set: Some(&set), settings: &settings, connection };
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let expected = Expected { audience: Some("app"), issuer: Some("service") };
     assert!(shared_secret::<Value>(token, &keys, expected, now).is_err());
@@ -27,7 +28,8 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     let _ = published_key::<Value>(token, &keys, expected, now);
 
     let claims = json!({ "aud": "app", "iss": "service", "exp": 1_800_000_100_u64, "sub": token });
-    let genuine = encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(SECRET));
+    let genuine =
+        encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(SECRET));
     let genuine = genuine.expect("a token");
     let accepted = |token: &str| shared_secret::<Value>(token, &keys, expected, now).is_ok();
     // Long ones are not looked at.

@@ -16,9 +16,9 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     };
     let known = secrets.iter().any(|secret| {
         header.is_some_and(|header| {
-            header.strip_prefix("sha256=").is_some_and(|hex| {
-                right(secret)["sha256=".len()..] == hex.to_ascii_lowercase()
-            })
+            header
+                .strip_prefix("sha256=")
+                .is_some_and(|hex| right(secret)["sha256=".len()..] == hex.to_ascii_lowercase())
         })
     });
     assert_eq!(verify(&secrets, header, body), known);
