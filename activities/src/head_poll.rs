@@ -100,8 +100,9 @@ impl HeadPoll {
             let mirrored = self.git.mirrored(&tenant).await;
             let repositories = self.parts.store.repositories(&tenant, false).await?;
             self.forget_others(&tenant, mirrored, &repositories).await;
-            let due: Vec<Repository> =
-                repositories.into_iter().filter(|repository| self.is_due(repository)).collect();
+            // Hosted spaces are polled by their connection's upkeep.
+            let git = repositories.into_iter().filter(|repository| repository.source == "git");
+            let due: Vec<Repository> = git.filter(|repository| self.is_due(repository)).collect();
             let mut findings = stream::iter(due)
                 .map(|repository| async move {
                     let finding = self.compare(&repository).await;

@@ -73,16 +73,15 @@ async fn connect() -> Client {
         .build_https();
     let timeouts =
         TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(TOTAL).build();
-    let region = aws_config::meta::region::RegionProviderChain::default_provider()
-        .or_else(Region::new(REGION));
+    // The region is looked for by the loader, which has the HTTP client that the look-up may need.
     let config = aws_config::defaults(BehaviorVersion::latest())
         .http_client(http)
-        .region(region)
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
         .load()
         .await;
-    Client::new(&config)
+    let region = config.region().cloned().unwrap_or_else(|| Region::new(REGION));
+    Client::from_conf(aws_sdk_sesv2::config::Builder::from(&config).region(region).build())
 }
 
 /// Whether an e-mail that failed may have been taken.

@@ -66,7 +66,9 @@ pub struct Effects {
     pub failed: Vec<String>,
     /// Effects of which nobody knows whether they happened.
     pub unknown: Vec<String>,
-    /// Effects that happened twice.
+    /// Effects that were neither sent nor given up when all else was settled.
+    pub unfinished: Vec<String>,
+    /// Effects that happened twice, and sums of them that do not agree.
     pub twice: Vec<String>,
 }
 
@@ -145,7 +147,14 @@ impl Ledger {
             }
             for (document, edits) in of_document {
                 let seen = evidence.documents.get(&document);
-                sums.account(document, &edits, seen, &recorded, &evidence.last[&document], &mut differences);
+                sums.account(
+                    document,
+                    &edits,
+                    seen,
+                    &recorded,
+                    &evidence.last[&document],
+                    &mut differences,
+                );
             }
             sums.edits = edits.len();
             let accounted = sums.proved + sums.superseded + sums.failed;
@@ -159,6 +168,9 @@ impl Ledger {
         }
         for twice in &evidence.effects.twice {
             differences.push(format!("happened twice: {twice}"));
+        }
+        for open in &evidence.effects.unfinished {
+            differences.push(format!("an effect is not finished: {open}"));
         }
         let how = |row: &Row| match row.state.as_str() {
             "closed" => row.reason.clone().unwrap_or_else(|| "closed".to_owned()),
@@ -185,12 +197,18 @@ impl Ledger {
 }
 
 impl Sums {
-    fn take(&mut self, outcome: &Outcome, rows: &BTreeMap<&str, &Row>, differences: &mut Vec<String>) {
+    fn take(
+        &mut self,
+        outcome: &Outcome,
+        rows: &BTreeMap<&str, &Row>,
+        differences: &mut Vec<String>,
+    ) {
         self.deliveries += outcome.deliveries;
         self.acknowledged += outcome.acknowledged;
         self.unannounced += usize::from(outcome.acknowledged == 0);
         for refused in &outcome.refused {
-            differences.push(format!("the delivery of edit {} was refused: {refused}", outcome.edit));
+            differences
+                .push(format!("the delivery of edit {} was refused: {refused}", outcome.edit));
         }
         for row in &outcome.rows {
             match rows.get(row.to_string().as_str()) {

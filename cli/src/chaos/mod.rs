@@ -95,8 +95,13 @@ pub async fn run(home: &Home, arguments: &ChaosArgs, as_json: bool) -> Result<Ex
     let seed = arguments.seed.unwrap_or_else(|| rand::rng().random());
     let progress = Progress::new(as_json);
     progress.say(format!("seed {seed}"));
-    let script =
-        Script::draw(seed, arguments.edits as usize, documents, sources.len(), arguments.duplicates);
+    let script = Script::draw(
+        seed,
+        arguments.edits as usize,
+        documents,
+        sources.len(),
+        arguments.duplicates,
+    );
 
     let standins = Arc::new(StandIns::start().context("the stand-ins cannot start")?);
     let stage = Stage::new(home.tools(), standins.settings())?;
@@ -112,6 +117,7 @@ pub async fn run(home: &Home, arguments: &ChaosArgs, as_json: bool) -> Result<Ex
     let client = stage.start().await?;
     step.done("its own, with stand-ins for all services");
 
+    effects::have_them_told(&client, &standins).await?;
     let mut origins = Vec::new();
     for (source, kind) in sources.iter().enumerate() {
         let ground =
@@ -171,7 +177,8 @@ impl Run {
             let deliveries: usize = outcomes.iter().map(|outcome| outcome.deliveries).sum();
             self.progress.say(format!("  {deliveries} deliveries made in {}", seconds(sent)));
             let deadline = PATIENCE + Duration::from_millis(20) * outcomes.len().try_into()?;
-            let settle = || witness.settle(&self.origins, &expected, deadline, |open| step.tick(open));
+            let settle =
+                || witness.settle(&self.origins, &expected, deadline, |open| step.tick(open));
             settle().await?;
             let settled = began.elapsed();
             if let Some(killer) = &killer {
@@ -191,6 +198,17 @@ impl Run {
         };
         // After the last kill nothing may come loose again.
         witness.settle(&self.origins, &expected, PATIENCE, |open| step.tick(open)).await?;
+        // Messages of a channel are a second apart, and a sender that was killed holds its effect until
+        // its lease ends.
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let open = effects::under_way(&witness).await?;
+            if open == 0 || Instant::now() > end {
+                break;
+            }
+            step.tick(&format!("{open} effects open"));
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
         step.done("settled");
         let evidence = self.evidence(&witness, &expected, outcomes, before).await?;
         let mut ledger = Ledger::of(seed, evidence);
@@ -215,7 +233,8 @@ impl Run {
             // An edit through the API is its own announcement: those of one document come one after
             // another. Others are made in order, and their announcements may overtake each other.
             let lanes: Vec<Vec<&Edit>> = if origin.kind().is_its_own_announcement() {
-                let of = |document| self.script.edits_of(source).filter(move |e| e.document == document);
+                let of =
+                    |document| self.script.edits_of(source).filter(move |e| e.document == document);
                 self.script.documents_of(source).map(|document| of(document).collect()).collect()
             } else {
                 self.script.edits_of(source).map(|edit| vec![edit]).collect()
@@ -240,6 +259,19 @@ impl Run {
         Ok(join_all(all).await.concat())
     }
 
+    /// The inbox when nothing in it is open: polls open rows for a moment, now and then.
+    async fn closed_rows(&self, witness: &Witness<'_>) -> Result<Vec<sbh_api::inbox::InboxRow>> {
+        let end = Instant::now() + Duration::from_secs(30);
+        loop {
+            let rows = witness.inbox().await?;
+            let open = rows.iter().any(|row| row.state.as_str() == "open");
+            if !open || Instant::now() > end {
+                return Ok(rows);
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
     async fn evidence<'a>(
         &'a self,
         witness: &Witness<'_>,
@@ -257,14 +289,17 @@ impl Run {
                     let verdict = serde_json::to_value(i.verdict).unwrap_or_default();
                     (i.name, verdict.as_str().unwrap_or_default().to_owned())
                 };
-                documents.insert(document, Seen {
-                    id: one.id.to_string(),
-                    current: one.observed == one.recorded,
-                    invariants: invariants.into_iter().map(verdict).collect(),
-                });
+                documents.insert(
+                    document,
+                    Seen {
+                        id: one.id.to_string(),
+                        current: one.observed == one.recorded,
+                        invariants: invariants.into_iter().map(verdict).collect(),
+                    },
+                );
             }
         }
-        let rows = witness.inbox().await?.into_iter().map(|row| Row {
+        let rows = self.closed_rows(witness).await?.into_iter().map(|row| Row {
             id: row.id.to_string(),
             state: row.state.as_str().to_owned(),
             reason: row.reason,
@@ -277,7 +312,7 @@ impl Run {
             last: &expected.last,
             rows: rows.collect(),
             recordings: witness.recordings().await?.split_off(before),
-            effects: effects::arrived(&self.standins),
+            effects: effects::told(witness, &self.standins).await?,
         })
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::ledger::{Ledger, Sums};
 use super::witness::counted;
-use crate::{out, outln};
 use crate::style::Style;
 use crate::table::{Rows, cell};
+use crate::{out, outln};
 
 /// Differences that are shown one by one.
 const SHOWN: usize = 20;
@@ -14,17 +14,35 @@ const SHOWN: usize = 20;
 /// Prints it.
 pub fn print(ledger: &Ledger) {
     let mut rows = Rows::new(&[
-        "source", "edits", "deliveries", "acknowledged", "unannounced", "proved", "superseded", "failed",
+        "source",
+        "edits",
+        "deliveries",
+        "acknowledged",
+        "unannounced",
+        "proved",
+        "superseded",
+        "failed",
     ]);
     let mut add = |name: String, sums: &Sums| {
         let numbers = [
-            sums.edits, sums.deliveries, sums.acknowledged, sums.unannounced, sums.proved,
-            sums.superseded, sums.failed,
+            sums.edits,
+            sums.deliveries,
+            sums.acknowledged,
+            sums.unannounced,
+            sums.proved,
+            sums.superseded,
+            sums.failed,
         ];
         rows.row(std::iter::once(cell(name)).chain(numbers.map(|n| cell(n.to_string()))));
     };
     for (kind, sums) in &ledger.sources {
-        add(serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default(), sums);
+        add(
+            serde_json::to_value(kind)
+                .ok()
+                .and_then(|v| v.as_str().map(str::to_owned))
+                .unwrap_or_default(),
+            sums,
+        );
     }
     add("all".to_owned(), &ledger.all);
     out!("{rows}");

@@ -30,7 +30,13 @@ pub struct Script {
 
 impl Script {
     /// Draws the edits.
-    pub fn draw(seed: u64, edits: usize, documents: usize, sources: usize, duplicates: f64) -> Self {
+    pub fn draw(
+        seed: u64,
+        edits: usize,
+        documents: usize,
+        sources: usize,
+        duplicates: f64,
+    ) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         let edits = (0..edits)
             .map(|n| Edit {

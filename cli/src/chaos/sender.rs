@@ -58,7 +58,12 @@ impl Sender {
     }
 
     /// Makes an edit's deliveries, the duplicates at the same time as the first.
-    pub async fn deliver(&self, origin: &dyn Origin, edit: &Edit, request: Option<Request>) -> Outcome {
+    pub async fn deliver(
+        &self,
+        origin: &dyn Origin,
+        edit: &Edit,
+        request: Option<Request>,
+    ) -> Outcome {
         let mut outcome = Outcome { edit: edit.number, ..Outcome::default() };
         // Nobody announces this one: it must be found.
         let Some(request) = request else { return outcome };
@@ -108,9 +113,7 @@ impl Sender {
             Ok(answer) => {
                 let status = answer.status().as_u16();
                 match answer.bytes().await {
-                    Ok(body) => {
-                        (Some(status), serde_json::from_slice(&body).unwrap_or_default())
-                    }
+                    Ok(body) => (Some(status), serde_json::from_slice(&body).unwrap_or_default()),
                     // The answer was cut: whoever sent it knows nothing.
                     Err(_) => (None, Value::Null),
                 }

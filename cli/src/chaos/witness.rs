@@ -106,7 +106,11 @@ impl Witness<'_> {
 
     /// Whether nothing is under way: no row is open, and every document of every source is recorded as
     /// it was seen. `Err` says what is missing.
-    pub async fn settled(&self, origins: &[Box<dyn Origin>], expected: &Expected) -> Result<(), String> {
+    pub async fn settled(
+        &self,
+        origins: &[Box<dyn Origin>],
+        expected: &Expected,
+    ) -> Result<(), String> {
         let open: Vec<InboxRow> =
             self.0.list("/api/inbox?state=open", 1_000).await.map_err(|error| error.to_string())?;
         if !open.is_empty() {
@@ -179,7 +183,9 @@ impl Witness<'_> {
                     Ok(all) if all.iter().any(|i| i.name == wanted.invariant()) => {
                         shown.insert(document);
                     }
-                    Ok(_) => return Some(format!("document {document} does not show its last edit")),
+                    Ok(_) => {
+                        return Some(format!("document {document} does not show its last edit"));
+                    }
                     Err(error) => return Some(error.to_string()),
                 }
             }

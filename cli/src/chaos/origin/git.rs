@@ -8,7 +8,7 @@ use anyhow::Result;
 use reqwest::Method;
 use sbh_standins::git::Remote;
 use sbh_standins::{Patience, StandIns, github};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::{Connected, Ground, Kind, Origin};
@@ -42,7 +42,11 @@ pub(super) async fn open(ground: Ground<'_>) -> Result<Git> {
     let mut ids = remote.prepare(std::iter::once(first).chain(rest));
     let head = ids.remove(0);
     remote.publish(&head);
-    let connection = ground.connect("github", Value::Null, None).await?;
+    let settings = json!({
+        "app_id": github::APP, "installation_id": github::INSTALLATION, "checks": true,
+    });
+    let key = ground.standins.github.app_key();
+    let connection = ground.connect("github", settings, Some(key)).await?;
     let repository = ground
         .track(json!({
             "url": remote.url(), "name": "chaos-git", "branch": "main", "specs": ["specs/**"],
@@ -81,8 +85,13 @@ impl Origin for Git {
         self.remote.publish(after);
         let mut head = self.head.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let before = std::mem::replace(&mut *head, after.clone());
-        let payload =
-            github::push(&self.remote.name(), &self.remote.url(), "refs/heads/main", &before, after);
+        let payload = github::push(
+            &self.remote.name(),
+            &self.remote.url(),
+            "refs/heads/main",
+            &before,
+            after,
+        );
         Some(Request {
             method: Method::POST,
             url: self.connection.webhook_url.clone(),

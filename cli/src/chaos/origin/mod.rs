@@ -1,6 +1,9 @@
 //! Where the documents are: one file for each kind of source.
 
+mod confluence;
 mod git;
+mod google_docs;
+mod jira;
 mod upload;
 
 use std::sync::Arc;
@@ -23,6 +26,12 @@ use crate::client::Client;
 pub enum Kind {
     /// Git pushes, announced as GitHub does.
     Git,
+    /// Issues at Jira.
+    Jira,
+    /// Pages in Confluence.
+    Confluence,
+    /// Documents in Google Docs.
+    GoogleDocs,
     /// Documents that are put through the API.
     Upload,
 }
@@ -71,6 +80,9 @@ pub struct Ground<'a> {
 pub async fn open(kind: Kind, ground: Ground<'_>) -> Result<Box<dyn Origin>> {
     Ok(match kind {
         Kind::Git => Box::new(git::open(ground).await?),
+        Kind::Jira => Box::new(jira::open(ground).await?),
+        Kind::Confluence => Box::new(confluence::open(ground).await?),
+        Kind::GoogleDocs => Box::new(google_docs::open(ground).await?),
         Kind::Upload => Box::new(upload::open(ground).await?),
     })
 }
@@ -83,7 +95,12 @@ struct Connected {
 }
 
 impl Ground<'_> {
-    async fn connect(&self, source: &str, settings: Value, credential: Option<&str>) -> Result<Connected> {
+    async fn connect(
+        &self,
+        source: &str,
+        settings: Value,
+        credential: Option<&str>,
+    ) -> Result<Connected> {
         let mut body = json!({ "source": source, "name": format!("chaos {source}") });
         if !settings.is_null() {
             body["settings"] = settings;
@@ -91,21 +108,30 @@ impl Ground<'_> {
         if let Some(credential) = credential {
             body["credential"] = json!(credential);
         }
-        let made: Value = self.client.post("/api/connections", &body).await.with_context(|| {
-            format!("the connection for {source} cannot be made")
-        })?;
+        if source == "github" {
+            // The remotes are folders: git is shown nothing.
+            body["credential_host"] = json!("");
+        }
+        let made: Value = self
+            .client
+            .post("/api/connections", &body)
+            .await
+            .with_context(|| format!("the connection for {source} cannot be made"))?;
         let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
-        Ok(Connected {
-            id: id(&made)?,
-            secret: text("secret"),
-            webhook_url: text("webhook_url"),
-        })
+        Ok(Connected { id: id(&made)?, secret: text("secret"), webhook_url: text("webhook_url") })
+    }
+
+    /// Follows a space of a hosted source.
+    async fn follow(&self, name: &str, space: &str, through: &Connected) -> Result<Uuid> {
+        self.track(json!({ "name": name, "space": space, "connection_id": through.id })).await
     }
 
     async fn track(&self, body: Value) -> Result<Uuid> {
-        let made: Value = self.client.post("/api/repositories", &body).await.with_context(|| {
-            format!("{} cannot be tracked", body["name"])
-        })?;
+        let made: Value = self
+            .client
+            .post("/api/repositories", &body)
+            .await
+            .with_context(|| format!("{} cannot be tracked", body["name"]))?;
         id(&made)
     }
 }

@@ -32,7 +32,11 @@ pub(super) async fn open(ground: Ground<'_>) -> Result<Upload> {
         let edit = Edit::first(document);
         let request = upload.edit(&edit).context("an upload is always announced")?;
         let outcome = sender.deliver(&upload, &edit, Some(request)).await;
-        anyhow::ensure!(outcome.acknowledged == 1, "the first upload failed: {:?}", outcome.refused);
+        anyhow::ensure!(
+            outcome.acknowledged == 1,
+            "the first upload failed: {:?}",
+            outcome.refused
+        );
     }
     let all: Vec<sbh_api::repository::Repository> =
         ground.client.list("/api/repositories", usize::MAX).await?;
