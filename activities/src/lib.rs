@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use prometheus::Registry;
 use sbh_outbound::Outbound;
-use sbh_prover::Pool;
+use sbh_prover::{Pool, Portfolio};
 use sbh_runtime::{Config, Keyring, valkey::Valkey};
 use sbh_sources::Bases;
 use sbh_store::Store;
@@ -50,6 +50,8 @@ pub struct Parts {
     pub valkey: Valkey,
     /// The solver processes.
     pub pool: Pool,
+    /// All who may judge, the pool among them.
+    pub portfolio: Portfolio,
     /// Starts and signals the workflows of documents.
     pub documents: Arc<dyn DocumentSignals>,
     /// Reaches the services of sources, chat and mail.

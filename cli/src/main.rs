@@ -9,6 +9,10 @@ use sbh_cli::style::Style;
 use sbh_cli::{commands, interrupt};
 
 fn main() -> ExitCode {
+    // External provers run in a sandbox that this very program becomes.
+    if let Some(code) = sbh_prover::sandbox::run_if_asked() {
+        return code;
+    }
     let cli = Cli::parse();
     let as_json = cli.json;
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {

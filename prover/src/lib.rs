@@ -14,6 +14,7 @@ mod language;
 mod lexer;
 mod markdown;
 pub mod pool;
+pub mod portfolio;
 pub mod sandbox;
 mod script;
 mod section;
@@ -27,3 +28,4 @@ pub use language::Languages;
 pub use pool::{
     Assignment, Counterexample, Limits, Outcome, Pool, PoolConfig, PoolError, PoolStats,
 };
+pub use portfolio::Portfolio;

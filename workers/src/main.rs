@@ -31,6 +31,10 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    // External provers run in a sandbox that this very program becomes.
+    if let Some(code) = sbh_prover::sandbox::run_if_asked() {
+        return code;
+    }
     let arguments = Arguments::parse();
     match set_up(arguments) {
         Ok(code) => code,

@@ -8,7 +8,8 @@ use anyhow::Context;
 use prometheus::Registry;
 use sbh_activities::{Activities, Parts};
 use sbh_outbound::Outbound;
-use sbh_prover::{Limits, Pool, PoolConfig};
+use sbh_prover::external::Provers;
+use sbh_prover::{Limits, Pool, PoolConfig, Portfolio};
 use sbh_runtime::entity::Entities;
 use sbh_runtime::valkey::Valkey;
 use sbh_runtime::{Config, Keyring, temporal};
@@ -63,6 +64,7 @@ pub async fn ready(
         store: store.clone(),
         keyring: keyring.clone(),
         valkey,
+        portfolio: portfolio(config, pool.clone())?,
         pool,
         documents: Arc::new(entities),
         outbound,
@@ -70,6 +72,23 @@ pub async fn ready(
     };
     let activities = Activities::new(parts, registry)?;
     Ok(Ready { activities, store, keyring })
+}
+
+/// The pool's solver, and the external provers that the configuration names.
+fn portfolio(config: &Config, pool: Pool) -> anyhow::Result<Portfolio> {
+    let provers = match &config.prover.external_folder {
+        Some(folder) => {
+            let size = config.prover.processes.max(1);
+            Provers::open(folder, Provers::this_program()?, size)
+                .context("prover.external_folder")?
+        }
+        None => Provers::default(),
+    };
+    let members: Result<Vec<_>, _> =
+        config.prover.portfolio.iter().map(|member| member.parse()).collect();
+    members
+        .and_then(|members| Portfolio::new(pool, provers, members))
+        .map_err(|reason| anyhow::anyhow!("prover.portfolio: {reason}"))
 }
 
 /// The database, as soon as it answers and is migrated. A role that it must not have is final.

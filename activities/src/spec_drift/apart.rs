@@ -16,7 +16,9 @@ impl SpecDrift {
     /// The blocks of a text, found off the threads that serve everything else.
     pub(crate) async fn blocks_of(&self, path: &str, text: String) -> Result<Vec<Block>, Failure> {
         let kind = Kind::of_path(path).unwrap_or(Kind::Markdown);
-        let parsing = tokio::task::spawn_blocking(move || sbh_prover::parse(kind, &text));
+        let languages = self.parts.portfolio.languages();
+        let parsing =
+            tokio::task::spawn_blocking(move || sbh_prover::parse_with(kind, &text, &languages));
         let document = parsing.await.map_err(|error| {
             Failure::new(FailureKind::Refused, format!("the document cannot be parsed: {error}"))
         })?;
@@ -39,7 +41,7 @@ impl SpecDrift {
             } else if let Some(malformed) = staging::malformed(ordinal, block) {
                 judged.push(malformed);
             } else if let Ok(invariant) = &block.parsed {
-                let key = self.cache_key(tenant, invariant);
+                let key = self.cache_key(tenant, invariant).await;
                 open.push(Task { ordinal, block, invariant, key, cached: None });
             }
         }

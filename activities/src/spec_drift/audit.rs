@@ -55,6 +55,13 @@ impl SpecDrift {
         is_sampled(key, day, self.parts.config.prover.audit_share)
     }
 
+    /// Whether everybody is asked about an invariant, rather than only waited for who is first.
+    pub(super) fn is_to_compare(&self, key: &str) -> bool {
+        // Another sample than the audit's: what is compared is no hit of the cache.
+        let day = Utc::now().timestamp().div_euclid(24 * 3_600);
+        is_sampled(&format!("compare {key}"), day, self.parts.config.prover.compare_share)
+    }
+
     /// Compares, counts, and reports a contradiction.
     pub(super) fn audit(
         &self,

@@ -80,8 +80,10 @@ fn trusted<'a>(keyring: &Keyring, key: &str, value: &'a str) -> Option<&'a str> 
 
 impl SpecDrift {
     /// The key of a statement. The tenant is in it, and in what the pool hashes.
-    pub(super) fn cache_key(&self, tenant: &TenantId, invariant: &Invariant) -> String {
-        format!("sbh:proof:{tenant}:{}", self.parts.pool.cache_key(tenant.as_str(), invariant))
+    /// Empty, which is no key, where nobody is there to judge the block.
+    pub(super) async fn cache_key(&self, tenant: &TenantId, invariant: &Invariant) -> String {
+        let key = self.parts.portfolio.cache_key(tenant.as_str(), invariant).await;
+        key.map(|key| format!("sbh:proof:{tenant}:{key}")).unwrap_or_default()
     }
 
     /// What the cache knows about the keys, in their order.
@@ -111,6 +113,7 @@ impl SpecDrift {
     pub(super) async fn keep(&self, facts: &[(String, Known)]) {
         let entries: Vec<(String, String)> = facts
             .iter()
+            .filter(|(key, _)| !key.is_empty())
             .filter_map(|(key, known)| {
                 let text = serde_json::to_string(known).ok()?;
                 Some((key.clone(), tagged(&self.parts.keyring, key, &text)))

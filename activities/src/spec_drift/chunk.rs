@@ -119,7 +119,7 @@ impl SpecDrift {
             } else if let Some(malformed) = staging::malformed(ordinal, block) {
                 settled.push(malformed);
             } else if let Ok(invariant) = &block.parsed {
-                let key = self.cache_key(chunk.tenant, invariant);
+                let key = self.cache_key(chunk.tenant, invariant).await;
                 open.push(Task { ordinal, block, invariant, key, cached: None });
             }
         }
@@ -186,8 +186,14 @@ impl SpecDrift {
         Ok(waiting.peek().map_or(End::Finished, |task| End::At(task.ordinal)))
     }
 
-    pub(super) async fn prove_one<'a>(&self, tenant: &TenantId, task: Task<'a>) -> (Task<'a>, Outcome) {
-        let outcome = self.parts.pool.prove(tenant.as_str(), task.invariant).await;
+    pub(super) async fn prove_one<'a>(
+        &self,
+        tenant: &TenantId,
+        task: Task<'a>,
+    ) -> (Task<'a>, Outcome) {
+        let compare = self.is_to_compare(&task.key);
+        let judged = self.parts.portfolio.prove(tenant.as_str(), task.invariant, compare);
+        let outcome = judged.await;
         self.metrics.proofs.with_label_values(&[outcome.verdict.as_str()]).inc();
         self.metrics.proof_seconds.observe(outcome.duration.as_secs_f64());
         (task, outcome)

@@ -1,7 +1,7 @@
 //! The activity `spec_drift.prove`.
 
 use sbh_domain::{Digest, DocumentId, TenantId};
-use sbh_prover::{Document, Kind};
+use sbh_prover::{Document, Kind, Languages};
 use sbh_store::spec_drift::DocumentForProof;
 use sbh_workflows::spec_drift::{ProveInput, ProveOutcome, ProveResume};
 
@@ -50,7 +50,7 @@ impl SpecDrift {
         if from == 0 {
             self.parts.store.clear_staged(tenant, *document).await?;
         }
-        let (parsed, loaded) = match parse(loaded).await? {
+        let (parsed, loaded) = match parse(loaded, self.parts.portfolio.languages()).await? {
             Parsed::Unreadable(reason) => {
                 let verdicts = [staging::unreadable(&reason)];
                 self.parts.store.stage_verdicts(tenant, *document, hash, &verdicts).await?;
@@ -133,7 +133,7 @@ enum Parsed {
 }
 
 /// Finds the invariants, off the threads that serve everything else.
-async fn parse(loaded: DocumentForProof) -> Result<Parsed, Failure> {
+async fn parse(loaded: DocumentForProof, languages: Languages) -> Result<Parsed, Failure> {
     if let Some(reason) = loaded.unreadable {
         return Ok(Parsed::Unreadable(reason));
     }
@@ -143,12 +143,12 @@ async fn parse(loaded: DocumentForProof) -> Result<Parsed, Failure> {
     };
     let kind = Kind::of_path(&loaded.path).unwrap_or(Kind::Markdown);
     if text.len() < 16 << 10 {
-        let document = sbh_prover::parse(kind, text);
+        let document = sbh_prover::parse_with(kind, text, &languages);
         return Ok(Parsed::Document(document, loaded));
     }
     let parsing = tokio::task::spawn_blocking(move || {
         let text = loaded.text.as_deref().unwrap_or_default();
-        (sbh_prover::parse(kind, text), loaded)
+        (sbh_prover::parse_with(kind, text, &languages), loaded)
     });
     let (document, loaded) = parsing.await.map_err(|error| {
         Failure::new(FailureKind::Refused, format!("the document cannot be parsed: {error}"))

@@ -91,11 +91,12 @@ impl World {
         let store = database.store().await;
         let tenant: TenantId = "acme".parse().unwrap();
         store.ensure_tenant(&tenant).await.unwrap();
-        let pool = PoolConfig {
+        let pool = Pool::start(PoolConfig {
             z3: config.prover.z3.clone(),
             size: config.prover.processes,
             limits: Limits { time: Duration::from_secs(10), ..Limits::default() },
-        };
+        });
+        let pool = pool.await.unwrap();
         let keyring = Keyring::load_or_create(&root.join("keyring.json")).unwrap();
         let signals = Arc::new(Signals::default());
         let parts = Parts {
@@ -103,7 +104,8 @@ impl World {
             store: store.clone(),
             keyring: keyring.clone(),
             valkey: Valkey::new(&config.valkey).unwrap(),
-            pool: Pool::start(pool).await.unwrap(),
+            portfolio: sbh_prover::Portfolio::of_pool(pool.clone()),
+            pool,
             documents: signals.clone(),
             outbound: Outbound::allowing(&config.outbound.allow_addresses).unwrap(),
             bases: Arc::new(Bases::read(|name| config.sources.address(name)).unwrap()),

@@ -92,11 +92,17 @@ impl Pool {
     ///
     /// Dropping the future kills the process that works on it.
     pub async fn prove(&self, tenant: &str, invariant: &Invariant) -> Outcome {
+        self.prove_seeded(tenant, invariant, self.0.limits.seed).await
+    }
+
+    /// Judges one invariant with another seed than the configured one.
+    pub async fn prove_seeded(&self, tenant: &str, invariant: &Invariant, seed: u32) -> Outcome {
+        let limits = Limits { seed, ..self.0.limits.clone() };
         // The semaphore is never closed; without a permit the worst is one process too many.
         let _place = self.0.places.acquire().await.ok();
         let started = Instant::now();
         let judgement = match self.lease(tenant).await {
-            Ok(mut lease) => lease.judge(invariant).await,
+            Ok(mut lease) => lease.judge(invariant, &limits).await,
             Err(failure) => {
                 let reason = format!("z3 could not be started: {}", describe(&failure));
                 Judgement::open(Verdict::Error, reason, false)
@@ -155,6 +161,11 @@ impl Pool {
         }
     }
 
+    /// The seed that is used where none is asked for.
+    pub fn seed(&self) -> u32 {
+        self.0.limits.seed
+    }
+
     /// The prover's name and version, for example `z3 5.4.0`.
     pub fn prover(&self) -> &str {
         &self.0.binary.name
@@ -204,13 +215,13 @@ struct Lease {
 }
 
 impl Lease {
-    async fn judge(&mut self, invariant: &Invariant) -> Judgement {
+    async fn judge(&mut self, invariant: &Invariant, limits: &Limits) -> Judgement {
         let Some(solver) = &mut self.solver else {
             return Judgement::open(Verdict::Error, "the solver is gone".to_owned(), false);
         };
         solver.uses += 1;
         let worn = solver.uses >= MAX_USES;
-        let judgement = query::judge(solver, invariant, &self.pool.limits).await;
+        let judgement = query::judge(solver, invariant, limits).await;
         if judgement.reusable
             && let Some(solver) = self.solver.take()
         {

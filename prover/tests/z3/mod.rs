@@ -15,6 +15,7 @@ pub fn path() -> PathBuf {
 }
 
 /// A pool of `size` processes.
+#[allow(dead_code, reason = "not every test that uses this file asks z3")]
 pub async fn pool(size: usize, limits: Limits) -> Pool {
     Pool::start(PoolConfig { z3: path(), size, limits }).await.unwrap()
 }

@@ -89,6 +89,9 @@ impl Config {
         if !(0.0..=1.0).contains(&self.prover.audit_share) {
             return refuse("prover", "audit_share", "it must be from 0.0 to 1.0");
         }
+        if !(0.0..=1.0).contains(&self.prover.compare_share) {
+            return refuse("prover", "compare_share", "it must be from 0.0 to 1.0");
+        }
         if self.debounce.max_ms < self.debounce.quiet_ms {
             return refuse("debounce", "max_ms", "it must not be less than debounce.quiet_ms");
         }

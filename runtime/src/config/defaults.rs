@@ -134,6 +134,9 @@ impl Default for ProverConfig {
             memory_mb: 512,
             rlimit: 60_000_000,
             audit_share: 0.01,
+            external_folder: None,
+            portfolio: Vec::new(),
+            compare_share: 0.0,
         }
     }
 }

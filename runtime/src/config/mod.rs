@@ -281,6 +281,12 @@ pub struct ProverConfig {
     pub rlimit: u64,
     /// Share of the cached verdicts that are proved again and compared when they are found, from 0.0 to 1.0.
     pub audit_share: f64,
+    /// Folder with the descriptions of external provers. None by default: blocks of other languages are not run.
+    pub external_folder: Option<PathBuf>,
+    /// Who judges each SMT-LIB invariant, the first decisive verdict wins: names with seeds, such as `z3:0` or `cvc5`. Empty: z3 alone.
+    pub portfolio: Vec<String>,
+    /// Share of the proofs in which everybody is waited for, with further seeds where no portfolio names any, and compared, from 0.0 to 1.0.
+    pub compare_share: f64,
 }
 
 /// Logs.
