@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, waitpid};
+use rustix::process::{Pid, PidfdFlags, WaitOptions, pidfd_open, wait};
 
 use super::{End, Jail};
 
@@ -23,7 +23,7 @@ pub(super) fn until_end(program: Pid, jail: &Jail) -> Result<End, String> {
             Err(error) => return Err(unwatched(error)),
         }
         // Its own end, and that of others that have lost their parents.
-        while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             if pid == program {
                 return Ok(match (status.exit_status(), status.terminating_signal()) {
                     (Some(status), _) => End::Exit(status),
