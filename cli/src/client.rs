@@ -118,11 +118,7 @@ impl Client {
     }
 
     /// Changes something.
-    pub async fn patch<T: DeserializeOwned>(
-        &self,
-        path: &str,
-        body: &impl Serialize,
-    ) -> Result<T> {
+    pub async fn patch<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> Result<T> {
         let request = self.request(Method::PATCH, path).json(body);
         self.answer(request.header(routes::IDEMPOTENCY_KEY, Uuid::new_v4().to_string())).await
     }
@@ -164,7 +160,8 @@ impl Client {
         if !response.status().is_success() {
             return Err(refusal(response).await.into());
         }
-        let other = || format!("{} answers something else than this version of sbh expects", self.base);
+        let other =
+            || format!("{} answers something else than this version of sbh expects", self.base);
         let body = response.bytes().await.with_context(other)?;
         // 204 has no body: it is read as nothing.
         let body = if body.is_empty() { b"null" } else { &body[..] };

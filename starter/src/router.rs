@@ -43,8 +43,7 @@ pub fn router(state: &Shared) -> Router {
         bounded(api.merge(codec).merge(pages).layer(RequestBodyLimitLayer::new(extract::MAX_BODY)));
     // The places of webhooks and the limits of their bodies are their own.
     let webhooks = bounded(
-        Router::new()
-            .route("/webhooks/{source}/{connection}", post(webhooks::receive::receive)),
+        Router::new().route("/webhooks/{source}/{connection}", post(webhooks::receive::receive)),
     );
     // Health is told also by a server that has too much to do.
     limited

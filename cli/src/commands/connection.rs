@@ -33,8 +33,14 @@ pub async fn run(client: &Client, command: ConnectionCommand, as_json: bool) -> 
             } else {
                 None
             };
-            let new =
-                NewConnection { source: None, name, secret: None, settings: None, credential, credential_host };
+            let new = NewConnection {
+                source: None,
+                name,
+                secret: None,
+                settings: None,
+                credential,
+                credential_host,
+            };
             let made: ConnectionMade = client.post("/api/connections", &new).await?;
             if as_json {
                 return print_json(&made);

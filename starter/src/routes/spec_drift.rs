@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::{Extension, Json};
 use sbh_api::page::PageQuery;
 use sbh_api::spec_drift::{
-    Assignment, Assumption, Document, DocumentStatus, DocumentWithInvariants, DocumentsQuery, Invariant,
-    Reprove, ReproveAnswer, SpecDriftPhase,
+    Assignment, Assumption, Document, DocumentStatus, DocumentWithInvariants, DocumentsQuery,
+    Invariant, Reprove, ReproveAnswer, SpecDriftPhase,
 };
 use sbh_api::{Page, Problem};
 use sbh_domain::{DocumentId, Permission, RepositoryId, TraceParent};

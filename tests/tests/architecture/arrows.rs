@@ -17,10 +17,7 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("sources", &["domain", "outbound"]),
     // For tests, benchmarks and `sbh chaos`; nothing that serves users may use it.
     ("standins", &[]),
-    (
-        "activities",
-        &["domain", "workflows", "prover", "store", "runtime", "outbound", "sources"],
-    ),
+    ("activities", &["domain", "workflows", "prover", "store", "runtime", "outbound", "sources"]),
     // The two programs build what they hand to the layers below.
     (
         "workers",
