@@ -128,7 +128,7 @@ pub enum Command {
     Inbox(InboxCommand),
     /// Where webhooks come from.
     #[command(subcommand)]
-    Connection(ConnectionCommand),
+    Connection(crate::commands::connection::ConnectionCommand),
     /// The audit log.
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -178,7 +178,12 @@ pub enum RepoCommand {
     /// Track a git repository and prove its specs.
     Add {
         /// https, ssh (also git@host:path), or a local path.
-        url: String,
+        #[arg(required_unless_present = "space", conflicts_with = "space")]
+        url: Option<String>,
+        /// Instead of a git address, a space of the connection's source: a Jira project's or Confluence
+        /// space's key, a Drive folder's or document's id.
+        #[arg(long, requires = "connection", conflicts_with_all = ["branch", "specs"])]
+        space: Option<String>,
         /// Which files are specs (repeatable); Markdown and .smt2 below specs/ by default.
         #[arg(long, value_name = "GLOB", num_args = 1..)]
         specs: Vec<String>,
@@ -224,6 +229,14 @@ pub enum RepoCommand {
         #[arg(long)]
         no_wait: bool,
     },
+    /// Use another connection for one.
+    Update {
+        /// Name or id.
+        repository: String,
+        /// The connection (name or id) from now on; `none`: without one.
+        #[arg(long)]
+        connection: String,
+    },
     /// Stop tracking one. Can be undone for a time.
     Remove {
         /// Name or id.
@@ -263,6 +276,36 @@ pub enum SpecCommand {
         #[arg(long)]
         force: bool,
     },
+    /// Put a document through the API, without a repository.
+    Put {
+        /// The file; `-` is standard input.
+        file: std::path::PathBuf,
+        /// The document's id in its collection; the file's name by default.
+        #[arg(long)]
+        id: Option<String>,
+        /// The collection; `uploads` by default.
+        #[arg(long)]
+        repository: Option<String>,
+        /// Do not wait for the verdicts.
+        #[arg(long)]
+        no_wait: bool,
+    },
+    /// Print a document that was put.
+    Get {
+        /// Its id in its collection.
+        id: String,
+        /// The collection; `uploads` by default.
+        #[arg(long)]
+        repository: Option<String>,
+    },
+    /// Delete a document that was put.
+    Delete {
+        /// Its id in its collection.
+        id: String,
+        /// The collection; `uploads` by default.
+        #[arg(long)]
+        repository: Option<String>,
+    },
 }
 
 /// `inbox`.
@@ -291,29 +334,6 @@ pub enum InboxCommand {
         /// All parked ones.
         #[arg(long)]
         all: bool,
-    },
-}
-
-/// `connection`.
-#[derive(Debug, Subcommand)]
-pub enum ConnectionCommand {
-    /// Make one. Its secret is shown once.
-    Add {
-        /// What to call it.
-        name: String,
-        /// Read a git credential (a token or an SSH key) from standard input.
-        #[arg(long)]
-        credential_stdin: bool,
-        /// The one host that the credential is shown to, `github.com` unless given.
-        #[arg(long, requires = "credential_stdin")]
-        credential_host: Option<String>,
-    },
-    /// List them.
-    List,
-    /// Add a new secret; the one before it stays live until the next rotation.
-    Rotate {
-        /// Name or id.
-        connection: String,
     },
 }
 

@@ -129,6 +129,27 @@ impl Client {
         self.answer(request.header(routes::IDEMPOTENCY_KEY, Uuid::new_v4().to_string())).await
     }
 
+    /// Puts a text.
+    pub async fn put_text<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        media_type: &str,
+        text: String,
+    ) -> Result<T> {
+        let request = self.request(Method::PUT, path).header("content-type", media_type).body(text);
+        self.answer(request.header(routes::IDEMPOTENCY_KEY, Uuid::new_v4().to_string())).await
+    }
+
+    /// Reads a text.
+    pub async fn text(&self, path: &str) -> Result<String> {
+        let request = self.request(Method::GET, path);
+        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        if !response.status().is_success() {
+            return Err(refusal(response).await.into());
+        }
+        response.text().await.context("the answer was cut")
+    }
+
     /// Delivers a webhook as its source would: without a token, with the source's headers.
     pub async fn deliver<T: DeserializeOwned>(
         &self,

@@ -3,7 +3,8 @@
 pub mod alert;
 pub mod alert_channel;
 mod audit;
-mod connection;
+pub mod connection;
+mod connection_given;
 pub mod coverage;
 pub mod drift;
 pub mod effect;
@@ -16,6 +17,7 @@ mod prove;
 pub mod pull;
 mod repo;
 mod spec;
+mod upload;
 pub mod verdicts;
 
 use std::process::ExitCode;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use sbh_api::coverage::RepositoryCoverage;
 use sbh_api::repo_sync::{Acknowledged, RepositoryStatus};
-use sbh_api::repository::{NewRepository, Repository};
+use sbh_api::repository::{NewRepository, Repository, RepositoryChange};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -25,13 +25,16 @@ use crate::{out, outln};
 pub async fn run(home: &Home, client: &Client, command: RepoCommand, as_json: bool) -> Result<()> {
     let progress = Progress::new(as_json);
     match command {
-        RepoCommand::Add { url, specs, branch, name, connection, no_wait } => {
-            let url = address(home, client, &url, &progress).await?;
+        RepoCommand::Add { url, space, specs, branch, name, connection, no_wait } => {
+            let url = match url {
+                Some(url) => address(home, client, &url, &progress).await?,
+                None => String::new(),
+            };
             let connection_id = match connection {
                 Some(connection) => Some(lookup::connection(client, &connection).await?.id),
                 None => None,
             };
-            let new = NewRepository { url, space: None, name, branch, specs, connection_id };
+            let new = NewRepository { url, space, name, branch, specs, connection_id };
             let repository: Repository = client.post("/api/repositories", &new).await?;
             if no_wait {
                 return report(&repository, as_json, "is tracked; its specs are being proved");
@@ -53,6 +56,17 @@ pub async fn run(home: &Home, client: &Client, command: RepoCommand, as_json: bo
                 return report(&repository, as_json, "is being looked at");
             }
             wait_and_show(home, client, &progress, &repository, taken.id, as_json).await
+        }
+        RepoCommand::Update { repository, connection } => {
+            let repository = lookup::repository(client, &repository).await?;
+            let connection_id = match connection.as_str() {
+                "none" => None,
+                wanted => Some(lookup::connection(client, wanted).await?.id),
+            };
+            let path = format!("/api/repositories/{}", repository.id);
+            let changed: Repository =
+                client.patch(&path, &RepositoryChange { connection_id }).await?;
+            report(&changed, as_json, "uses the connection from now on")
         }
         RepoCommand::Remove { repository } => {
             let repository = lookup::repository(client, &repository).await?;

@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::obstacle::Watch;
-use super::{lookup, verdicts};
+use super::{lookup, upload, verdicts};
 use crate::args::SpecCommand;
 use crate::client::Client;
 use crate::home::Home;
@@ -49,6 +49,16 @@ pub async fn run(home: &Home, client: &Client, command: SpecCommand, as_json: bo
         SpecCommand::Reprove { document, repository, force } => {
             let id = lookup::document(client, &document, repository.as_deref()).await?;
             reprove(home, client, id, force, as_json).await
+        }
+        SpecCommand::Put { file, id, repository, no_wait } => {
+            let put = upload::Put { file, id, repository, no_wait };
+            upload::put(home, client, put, as_json).await
+        }
+        SpecCommand::Get { id, repository } => {
+            upload::get(client, &id, repository.as_deref()).await
+        }
+        SpecCommand::Delete { id, repository } => {
+            upload::delete(client, &id, repository.as_deref(), as_json).await
         }
     }
 }
