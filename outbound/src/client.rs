@@ -135,7 +135,7 @@ impl Outbound {
             return Err(forbidden(&host, address));
         }
         // Secrets travel in these requests: in clear only where the operator allows the address.
-        if url.scheme() == "http" && !literal.is_some_and(|address| !is_public(address)) {
+        if url.scheme() == "http" && literal.is_none_or(is_public) {
             return Err(format!("{host} must be reached by https"));
         }
         Ok(host)

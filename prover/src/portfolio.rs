@@ -197,11 +197,11 @@ fn compared(all: Vec<(Member, Outcome)>) -> Outcome {
     }
 }
 
+/// What those say whom a predicate names.
+type Said<'a> = dyn Fn(&dyn Fn(&Member) -> bool) -> Vec<String> + 'a;
+
 /// Where one prover's verdict changes with its seed: which seeds said what.
-fn unstable(
-    all: &[(Member, Outcome)],
-    said: &dyn Fn(&dyn Fn(&Member) -> bool) -> Vec<String>,
-) -> Option<String> {
+fn unstable(all: &[(Member, Outcome)], said: &Said<'_>) -> Option<String> {
     let mut verdicts: BTreeMap<&str, Vec<Verdict>> = BTreeMap::new();
     for (member, outcome) in all {
         verdicts.entry(&member.prover).or_default().push(outcome.verdict);

@@ -70,7 +70,7 @@ pub trait Source: Sync {
     /// Which of the connection's tracked spaces an event is about: their indices. As a default, those
     /// that the event names.
     fn resolve(&self, event: &Event, spaces: &[Space]) -> Vec<usize> {
-        let named = |space: &Space| event.spaces.iter().any(|name| *name == space.space);
+        let named = |space: &Space| event.spaces.contains(&space.space);
         spaces
             .iter()
             .enumerate()

@@ -131,7 +131,7 @@ async fn needs_the_app(request: Request, next: Next) -> Response {
     let fits = claims.is_some_and(|claims| {
         let number = |name: &str| claims[name].as_i64().unwrap_or_default();
         let now = chrono::Utc::now().timestamp();
-        let issuer = claims["iss"] == APP || claims["iss"] == APP.to_string();
+        let issuer = claims["iss"] == APP || claims["iss"].as_str() == Some(&APP.to_string());
         issuer && number("iat") <= now && number("exp") > now && number("exp") <= now + 600
     });
     if !fits {

@@ -10,6 +10,7 @@
 //! For tests, benchmarks and `sbh chaos` only. A stand-in that cannot do its work panics: it is test
 //! code.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::result_large_err, reason = "a refusal is the very answer that is sent")]
 
 pub mod arrived;
 pub mod atlassian;

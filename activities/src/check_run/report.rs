@@ -273,7 +273,7 @@ mod tests {
             reason: Some("x".repeat(10_000)),
             ..finding(Verdict::Error)
         };
-        let list = list(&[hostile.clone()], 3);
+        let list = list(std::slice::from_ref(&hostile), 3);
         assert!(list.starts_with("- `'@acme/all' ![x](https://evil.example) # big` is **error**"));
         assert_eq!(list.lines().count(), 2);
         assert!(list.ends_with("- … and 2 more\n") && list.len() < 1_000);

@@ -206,7 +206,7 @@ impl Run {
             if open == 0 || Instant::now() > end {
                 break;
             }
-            step.tick(&format!("{open} effects open"));
+            step.tick(format!("{open} effects open"));
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
         step.done("settled");

@@ -197,6 +197,7 @@ impl Provers {
     }
 
     /// Runs a text; the exit status and the output, or what its end alone says.
+    #[allow(clippy::result_large_err, reason = "made once for a process that ran")]
     async fn run(
         &self,
         known: &Known,

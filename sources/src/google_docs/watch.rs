@@ -98,7 +98,7 @@ pub(super) async fn round(api: &Api<'_>, wanted: bool, state: Value) -> Result<U
             }
         }
     }
-    let first_stays = usize::from(wanted && state.channels.first().is_some());
+    let first_stays = usize::from(wanted && !state.channels.is_empty());
     for channel in state.channels.iter_mut().skip(first_stays) {
         channel.replaced.get_or_insert(now);
     }

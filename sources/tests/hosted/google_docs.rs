@@ -124,7 +124,7 @@ async fn everything_is_listed_once_and_then_what_changed() {
 
     let one = format!("document:{elsewhere}");
     let (all, first) = world.listed(&one, None).await;
-    assert_eq!(all, [elsewhere.clone()]);
+    assert_eq!(all, std::slice::from_ref(&elsewhere));
     google.edit(&ids[1], &spec("R-y"));
     google.edit(&elsewhere, &spec("O-2"));
     assert_eq!(world.listed(&one, Some(&first.cursor)).await.0, [elsewhere]);

@@ -111,7 +111,7 @@ impl World {
     }
 
     pub fn verify(&self, delivery: &sbh_standins::Delivery) -> Result<(), Refused> {
-        self.verify_with(delivery, &[self.secret.clone()], &published())
+        self.verify_with(delivery, std::slice::from_ref(&self.secret), &published())
     }
 
     pub fn verify_with(

@@ -162,7 +162,7 @@ async fn space(site: Shared, path: Names) -> Response {
 }
 
 async fn content_search(site: Shared, query: Parameters, uri: Extension<WholeUri>) -> Response {
-    found(&lock(&site), &query, &uri, |page| content(page))
+    found(&lock(&site), &query, &uri, content)
 }
 
 async fn search(site: Shared, query: Parameters, uri: Extension<WholeUri>) -> Response {
