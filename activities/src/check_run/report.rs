@@ -277,7 +277,9 @@ mod tests {
         assert!(list.starts_with("- `'@acme/all' ![x](https://evil.example) # big` is **error**"));
         assert_eq!(list.lines().count(), 2);
         assert!(list.ends_with("- … and 2 more\n") && list.len() < 1_000);
-        assert!(annotation(&hostile).message.chars().count() <= TEXT);
+        let message = annotation(&hostile).message;
+        assert!(message.lines().count() <= 2, "its title and its reason");
+        assert!(message.lines().all(|line| line.chars().count() <= TEXT));
     }
 
     #[test]
