@@ -131,7 +131,7 @@ async fn applying_makes_everything_once_and_then_nothing() {
         .into_inner();
     let retention = namespace.config.unwrap().workflow_execution_retention_ttl.unwrap();
     assert_eq!(retention.seconds, 7 * 86_400);
-    assert_eq!(made.schedules, ["head-poll"]);
+    assert_eq!(made.schedules, ["head-poll", "drift-backlog", "source-upkeep"]);
     let again = temporal::apply(&client, &server.config).await.unwrap();
     assert_eq!(again, temporal::Applied::default());
 

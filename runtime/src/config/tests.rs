@@ -73,6 +73,9 @@ const OTHERS: &[(&str, &str, &str)] = &[
     ("prover.memory_mb", "9", "9"),
     ("prover.rlimit", "10", "10"),
     ("prover.audit_share", "0.25", "0.25"),
+    ("prover.external_folder", "/provers", r#""/provers""#),
+    ("prover.portfolio", "z3:0,cvc5", r#"["z3:0","cvc5"]"#),
+    ("prover.compare_share", "0.5", "0.5"),
     ("telemetry.filter", "debug", r#""debug""#),
     ("telemetry.format", "json", r#""json""#),
 ];
