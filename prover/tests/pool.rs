@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use sbh_domain::Verdict;
-use sbh_prover::{Invariant, Limits, Pool, PoolConfig, PoolError};
+use sbh_prover::{Invariant, Kind, Limits, Pool, PoolConfig, PoolError, parse};
 
 const ENDLESS: &str = "(declare-const x Int)(declare-const y Int)(declare-const z Int)
      (define-fun invariant () Bool (distinct (+ (* x x x) (* y y y) (* z z z)) 114))";
@@ -31,6 +31,16 @@ async fn a_process_is_reused_by_its_tenant_and_by_nobody_else() {
     let stats = pool.stats();
     assert_eq!((stats.spawned, stats.reused, stats.running, stats.retired), (3, 4, 2, 1));
     assert_eq!((stats.replaced, stats.verdicts.proved), (0, 7));
+}
+
+#[tokio::test]
+async fn a_block_of_another_language_is_not_judged_by_z3() {
+    let pool = z3::pool(1, Limits::default()).await;
+    let text = "```dafny\n// invariant: D-1\nlemma L() {}\n```\n";
+    let document = parse(Kind::Markdown, text);
+    let outcome = pool.prove("a", document.invariants[0].parsed.as_ref().unwrap()).await;
+    assert_eq!(outcome.verdict, Verdict::NotRun, "{outcome:?}");
+    assert!(outcome.reason.unwrap().contains("dafny"));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The audit of the cache: a share of the hits is proved again and compared.
 
 use chrono::Utc;
-use sbh_domain::{Digest, TenantId};
+use sbh_domain::{Digest, TenantId, Verdict};
 use sbh_prover::Outcome;
 
 use super::SpecDrift;
@@ -30,7 +30,10 @@ impl Audit {
 
 /// The verdicts alone are compared: a claim can fail in many situations, and take more time or less.
 fn compare(cached: &Known, outcome: &Outcome) -> Audit {
-    if !outcome.verdict.is_decisive() {
+    if outcome.verdict == Verdict::Conflict {
+        // Provers disagree about it: what the cache has is no fact.
+        Audit::Different
+    } else if !outcome.verdict.is_decisive() {
         Audit::Undecided
     } else if outcome.verdict == cached.verdict {
         Audit::Same
@@ -88,7 +91,7 @@ impl SpecDrift {
 
 #[cfg(test)]
 mod tests {
-    use sbh_domain::{ProofDetail, Verdict};
+    use sbh_domain::ProofDetail;
 
     use super::*;
 
@@ -117,6 +120,7 @@ mod tests {
             (Verdict::Proved, Verdict::Proved, Audit::Same),
             (Verdict::Proved, Verdict::Refuted, Audit::Different),
             (Verdict::Refuted, Verdict::Vacuous, Audit::Different),
+            (Verdict::Proved, Verdict::Conflict, Audit::Different),
             (Verdict::Proved, Verdict::Timeout, Audit::Undecided),
             (Verdict::Proved, Verdict::Error, Audit::Undecided),
         ] {

@@ -172,6 +172,8 @@ impl Provers {
             Ok(installed) => installed,
             Err(reason) => return Outcome::unasked(Verdict::NotRun, reason),
         };
+        // The semaphore is never closed.
+        let _place = self.0.places.acquire().await.ok();
         let started = Instant::now();
         let script = answer::script(invariant);
         let mut outcome = match self.run(known, installed, &script, seed).await {

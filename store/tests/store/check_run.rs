@@ -21,7 +21,8 @@ async fn checked() -> Fleet {
     fleet
 }
 
-async fn with_checks(store: &Store, tenant: &TenantId, name: &str, on: bool) -> RepositoryId {
+/// A repository whose connection posts check runs, or does not.
+pub async fn with_checks(store: &Store, tenant: &TenantId, name: &str, on: bool) -> RepositoryId {
     let settings = json!({ "checks": on });
     let new = NewConnection {
         source: "github",

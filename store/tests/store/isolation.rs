@@ -8,11 +8,14 @@ use sbh_store::idempotency::{Answer, Idempotency};
 use sbh_store::inbox::NewNotice;
 use sbh_store::repository::NewRepository;
 use sbh_store::reprove::NewReprove;
+use sbh_store::upload::Uploaded;
 use sqlx::{Connection, PgConnection, Row};
 
+use crate::check_run::with_checks;
 use crate::fixture::{
     Fleet, credential, fleet, github, hub, new_sync, present, run, tenant, verdict,
 };
+use crate::pull_request;
 
 /// Something of everything for the tenant `demo`.
 async fn full() -> (Fleet, sbh_domain::ConnectionId) {
@@ -51,6 +54,24 @@ async fn full() -> (Fleet, sbh_domain::ConnectionId) {
     let b = fleet.document("b.md").await;
     fleet.store.acknowledge_drift(&fleet.tenant, "ada", b, "known").await.unwrap();
     (fleet, connection)
+}
+
+/// Something of what a source, GitHub and a caller add, in repositories of their own.
+async fn add_sources(fleet: &mut Fleet) {
+    let (store, tenant) = (fleet.store.clone(), fleet.tenant.clone());
+    let upload = crate::upload::new("a.md", Some("text"));
+    let Uploaded::Done { upload, .. } = store.change_upload(&tenant, &upload).await.unwrap() else {
+        panic!("nothing stands against it");
+    };
+    store.start_space_sync(&tenant, upload.repository).await.unwrap();
+    fleet.repository = with_checks(&store, &tenant, "checked", true).await;
+    fleet.push("c0", &[]).await;
+    pull_request::announce(fleet, 7, "pull").await;
+    let start = store.start_pull(&tenant, fleet.repository, 7).await.unwrap();
+    let proofs = vec![pull_request::proof("a.md", "A", Verdict::Proved)];
+    let judged = pull_request::judgement("aaaa", proofs);
+    let finished = store.finish_pull(&tenant, fleet.repository, 7, &judged, &start.notices).await;
+    assert_eq!(finished.unwrap(), 1);
 }
 
 fn missing<T: std::fmt::Debug>(result: Result<T, StoreError>) {
@@ -175,7 +196,8 @@ const TABLES: &str = "SELECT relname FROM pg_class
 
 #[tokio::test]
 async fn a_forgotten_predicate_shows_nothing() {
-    let (fleet, _) = full().await;
+    let (mut fleet, _) = full().await;
+    add_sources(&mut fleet).await;
     let mut admin = fleet.database.admin().await;
     let mut app = PgConnection::connect(&fleet.database.app_url).await.unwrap();
     let tables: Vec<String> = sqlx::query_scalar(TABLES).fetch_all(&mut admin).await.unwrap();

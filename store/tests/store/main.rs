@@ -25,4 +25,6 @@ mod record;
 mod repository;
 mod reprove;
 mod setup;
+mod space;
 mod stage;
+mod upload;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::fixture::{Fleet, fleet, present, verdict};
 
-async fn announce(fleet: &Fleet, number: i64, key: &str) -> InboxId {
+pub async fn announce(fleet: &Fleet, number: i64, key: &str) -> InboxId {
     let mut notice = fleet.notice(key);
     notice.pull_number = Some(number);
     match fleet.store.accept(&notice).await.unwrap() {
@@ -18,7 +18,7 @@ async fn announce(fleet: &Fleet, number: i64, key: &str) -> InboxId {
     }
 }
 
-fn proof(path: &str, name: &str, verdict: Verdict) -> PullProof {
+pub fn proof(path: &str, name: &str, verdict: Verdict) -> PullProof {
     PullProof {
         path: path.to_owned(),
         ordinal: 0,
@@ -34,7 +34,7 @@ fn proof(path: &str, name: &str, verdict: Verdict) -> PullProof {
     }
 }
 
-fn judgement(head: &str, proofs: Vec<PullProof>) -> PullJudgement {
+pub fn judgement(head: &str, proofs: Vec<PullProof>) -> PullJudgement {
     PullJudgement {
         head: head.to_owned(),
         base: "base".to_owned(),
